@@ -1,0 +1,51 @@
+"""What production refuses to start with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import DatabaseError
+
+
+def _refused(number: int, reason: str, hint: str) -> Error:
+    return Error(reason, hint=hint, id=f"zuoxi.E{number:03}")
+
+
+def _demo_accounts_present() -> bool:
+    try:
+        return apps.get_model("accounts", "User").objects.filter(is_demo=True, is_active=True).exists()
+    except DatabaseError:
+        return False  # no tables yet: migrate comes first, and it leaves no accounts
+
+
+def findings() -> Iterator[CheckMessage]:
+    """Everything that must not be true of an installation with real people in it."""
+    if settings.DEBUG:
+        yield _refused(1, "DEBUG is on.", "Unset DEBUG: error pages would show data and settings.")
+    if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
+        yield _refused(2, "ALLOWED_HOSTS names no host.", "Set ALLOWED_HOSTS to the names browsers use.")
+    if not settings.SECRET_KEY_IS_OWN or len(settings.SECRET_KEY) < 50:
+        yield _refused(3, "SECRET_KEY is the one made for a trial.", "Set SECRET_KEY to 50 random characters or more.")
+    if settings.CTI_DRIVER == "simulator":
+        yield _refused(4, "The PBX is the simulator.", "Set CTI_DRIVER to the driver of your PBX.")
+    if settings.DEMO or _demo_accounts_present():
+        yield _refused(5, "Demo accounts are present.", "Start production on an empty database and data folder.")
+    if not settings.HTTPS:
+        yield _refused(6, "HTTPS is off.", "Serve through HTTPS: sessions would travel in the clear.")
+
+
+@register(Tags.security, deploy=True)
+def production_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Part of `manage.py check --deploy`."""
+    return list(findings())
+
+
+def refusal() -> str:
+    """One line naming everything wrong, or "" when this installation may start as it is."""
+    if not settings.PRODUCTION:
+        return ""
+    return "; ".join(f"{finding.msg.rstrip('.')} ({finding.id})" for finding in findings())
