@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import servers
+from tests.support.clock import HandClock
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Playwright's sync API keeps an event loop running in the test's thread; Django's guard cannot know it is harmless.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+def absent(reason: str) -> None:
+    """A program is missing here: a person's run skips and says so, CI fails."""
+    if os.environ.get("CI"):
+        pytest.fail(f"CI runs every test: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+# --- time ------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def clock() -> Iterator[HandClock]:
+    """The product's clock, standing at Monday 09:00 in Shanghai; turn it with clock.forward(hours=2)."""
+    from web.common import clock as product_clock
+
+    hand = HandClock()
+    product_clock.use(hand)
+    yield hand
+    product_clock.use(product_clock.system_now)
+
+
+# --- real servers ----------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """A private PostgreSQL; .url is a DATABASE_URL."""
+    try:
+        with servers.postgres(tmp_path_factory.mktemp("postgres")) as server:
+            yield server
+    except servers.Missing as missing:
+        absent(str(missing))
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """A private Redis; .url is a REDIS_URL."""
+    try:
+        with servers.redis(tmp_path_factory.mktemp("redis")) as server:
+            yield server
+    except servers.Missing as missing:
+        absent(str(missing))
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(postgres: servers.Server, django_db_blocker) -> str:
+    """The name of a migrated database that each test copies."""
+    from django.core.management import call_command
+
+    from tests.support.databases import default_database
+
+    with django_db_blocker.unblock(), default_database(postgres.url):
+        call_command("migrate", verbosity=0)
+    return "zuoxi"
+
+
+@pytest.fixture
+def postgres_db(postgres: servers.Server, _postgres_template: str, django_db_blocker) -> Iterator[str]:
+    """For this test the default database, in every thread, is a fresh one on PostgreSQL. Mark the test `postgres`."""
+    from tests.support.databases import default_database, postgres_copy
+
+    with postgres_copy(postgres.url, _postgres_template) as url, django_db_blocker.unblock(), default_database(url):
+        yield url
+
+
+# --- the product and a browser -----------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Product]:
+    """The product as a process with demo people and all flows; nobody calls until the test makes somebody call."""
+    with servers.product(tmp_path_factory.mktemp("product")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    program = os.environ.get("CHROMIUM") or next((path for name in names if (path := shutil.which(name))), None)
+    if not program:
+        absent("no Chromium here (Debian: apt-get install chromium fonts-wqy-microhei; or set CHROMIUM)")
+    root = ["--no-sandbox", "--disable-dev-shm-usage"] if os.geteuid() == 0 else []
+    return {**browser_type_launch_args, "executable_path": program, "args": [*root, "--disable-gpu"]}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict) -> dict:
+    size = {"width": 1366, "height": 768}
+    return {**browser_context_args, "locale": "zh-CN", "timezone_id": "Asia/Shanghai", "viewport": size}
+
+
+# --- requirement rows ------------------------------------------------------------------------------------------
+def requirement_ids() -> set[str]:
+    with (ROOT / "docs" / "requirements.csv").open(encoding="utf-8", newline="") as file:
+        return {row["id"] for row in csv.DictReader(file)}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    known = requirement_ids()
+    for item in items:
+        for mark in item.iter_markers("req"):
+            unknown = [row for row in mark.args if row not in known]
+            if unknown or not 1 <= len(mark.args) <= 3:
+                raise pytest.UsageError(f"{item.nodeid}: one to three rows of docs/requirements.csv, not {mark.args}")
+        # One server, one browser at a time a worker: tests that share a costly fixture stay together.
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group(f"browser-{Path(str(item.path)).stem}"))
+        elif item.get_closest_marker("postgres"):
+            item.add_marker(pytest.mark.xdist_group("postgres"))
+        if item.get_closest_marker("slow") and not config.getoption("-m") and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="only in make test-all"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow as well (make test-all)")
+
+
+def pytest_report_header() -> str:
+    return f"python {sys.version.split()[0]}, {os.cpu_count()} cores"
