@@ -194,11 +194,27 @@ class SystemStatus(Event):
 TYPES: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
-        RouteRequested, Queued, Originated, Delivered, Established, Held, Retrieved, Muted, Unmuted, Diverted, Failed,
-        ConnectionCleared, CallCleared, DigitsGenerated, Transferred, Conferenced, DeviceOnline, DeviceOffline,
+        RouteRequested,
+        Queued,
+        Originated,
+        Delivered,
+        Established,
+        Held,
+        Retrieved,
+        Muted,
+        Unmuted,
+        Diverted,
+        Failed,
+        ConnectionCleared,
+        CallCleared,
+        DigitsGenerated,
+        Transferred,
+        Conferenced,
+        DeviceOnline,
+        DeviceOffline,
         SystemStatus,
     )
-}  # fmt: skip
+}
 
 
 def to_dict(event: Event, *, personal: bool = False) -> dict[str, Any]:

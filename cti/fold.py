@@ -7,6 +7,7 @@ milliseconds, as the fact tables keep them (DATA A3); talk + hold + ring + wait 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -83,8 +84,11 @@ class VisitState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallState:
-    """A call as its events tell it. `outcome` as in DATA A3; "" while open. `wait_ms`: first sight of the queue (or of
-    the ring, without a queue) until the first answer, ring included; `ring_ms` is the part of it that some device rang."""
+    """A call as its events tell it.
+
+    outcome: answered, abandoned, short (given up within 5 s), blocked, no_answer; "" while open. wait_ms: from the
+    queue (or the ring, without a queue) to the first answer, ring included; ring_ms is its ringing or dialling part.
+    """
 
     call_id: str
     pbx_id: str
@@ -128,7 +132,7 @@ def fold(events: Iterable[e.Event], now: datetime | None = None) -> CallState:
 
     Raises ValueError without events, or when they belong to several calls.
     """
-    known = sorted({event for event in events if event.call_id}, key=lambda event: (event.at, event.seq))
+    known = sorted(dict.fromkeys(event for event in events if event.call_id), key=_order)
     if not known:
         raise ValueError("no events of a call")
     folding = _Folding(known[0])
@@ -137,6 +141,10 @@ def fold(events: Iterable[e.Event], now: datetime | None = None) -> CallState:
             raise ValueError("events of several calls")
         folding.take(event)
     return folding.state(now)
+
+
+def _order(event: e.Event) -> tuple[datetime, float]:
+    return event.at, event.seq or math.inf  # what was inferred at an instant comes after what was heard at it
 
 
 def milliseconds(start: datetime, end: datetime) -> int:
@@ -281,9 +289,14 @@ class _Folding:
         key = event.connection  # type: ignore[attr-defined]
         if key not in self.legs:
             self.legs[key] = LegState(
-                connection=key, seq=len(self.legs) + 1, device=event.device, agent=event.agent,  # type: ignore[attr-defined]
-                state=state, since=event.at, offered_at=event.at,
-            )  # fmt: skip
+                connection=key,
+                seq=len(self.legs) + 1,
+                device=event.device,
+                agent=event.agent,  # type: ignore[attr-defined]
+                state=state,
+                since=event.at,
+                offered_at=event.at,
+            )
             self.leg_spent[key] = dict.fromkeys(ConnectionState, 0)
 
     def _talking_leg(self, event: e.Event) -> LegState | None:
@@ -322,9 +335,7 @@ class _Folding:
     def _leave_queue(self, at: datetime, result: str) -> None:
         if self.visits and self.visits[-1].left_at is None:
             visit = self.visits[-1]
-            self.visits[-1] = replace(
-                visit, left_at=at, wait_ms=milliseconds(visit.entered_at, at), result=result
-            )  # fmt: skip
+            self.visits[-1] = replace(visit, left_at=at, wait_ms=milliseconds(visit.entered_at, at), result=result)
 
     def _status(self) -> CallStatus:
         if self.ended_at is not None:
@@ -374,14 +385,29 @@ class _Folding:
                 hold_ms=of_leg[ConnectionState.hold] // 1000,
             )
         return CallState(
-            call_id=self.call_id, pbx_id=self.pbx_id, direction=self.direction, calling=self.calling,
-            called=self.called, status=self.status, since=self.since, started_at=self.started_at,
-            answered_at=self.answered_at, ended_at=self.ended_at, queue=self.queue, first_queue=self.first_queue,
-            wait_ms=wait_ms, ring_ms=(spent[CallStatus.ringing] + spent[CallStatus.dialling]) // 1000,
-            talk_ms=spent[CallStatus.talking] // 1000, hold_ms=spent[CallStatus.held] // 1000,
-            holds=sum(leg.holds for leg in legs.values()), cause=self.cause, outcome=self.outcome,
-            legs=tuple(legs.values()), visits=tuple(visits), digits=self.digits,
-        )  # fmt: skip
+            call_id=self.call_id,
+            pbx_id=self.pbx_id,
+            direction=self.direction,
+            calling=self.calling,
+            called=self.called,
+            status=self.status,
+            since=self.since,
+            started_at=self.started_at,
+            answered_at=self.answered_at,
+            ended_at=self.ended_at,
+            queue=self.queue,
+            first_queue=self.first_queue,
+            wait_ms=wait_ms,
+            ring_ms=(spent[CallStatus.ringing] + spent[CallStatus.dialling]) // 1000,
+            talk_ms=spent[CallStatus.talking] // 1000,
+            hold_ms=spent[CallStatus.held] // 1000,
+            holds=sum(leg.holds for leg in legs.values()),
+            cause=self.cause,
+            outcome=self.outcome,
+            legs=tuple(legs.values()),
+            visits=tuple(visits),
+            digits=self.digits,
+        )
 
 
 def _micro(start: datetime, end: datetime) -> int:

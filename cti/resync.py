@@ -55,9 +55,14 @@ def _changed(state: CallState, call: Call, at: datetime) -> list[e.Event]:
         if leg.connection not in alive:
             told.append(
                 e.ConnectionCleared(
-                    call_id=call.call_id, pbx_id=call.pbx_id, at=at, connection=leg.connection, device=leg.device,
-                    agent=leg.agent, cause=Cause.resync,
-                )  # fmt: skip
+                    call_id=call.call_id,
+                    pbx_id=call.pbx_id,
+                    at=at,
+                    connection=leg.connection,
+                    device=leg.device,
+                    agent=leg.agent,
+                    cause=Cause.resync,
+                )
             )
     if call.queue and call.answered_at is None and (state.queue != call.queue or state.status is CallStatus.routing):
         told.append(_queued(call, at))
@@ -72,9 +77,12 @@ def _new(call: Call, at: datetime) -> list[e.Event]:
     if call.direction is Direction.inbound:
         told.append(
             e.RouteRequested(
-                call_id=call.call_id, pbx_id=call.pbx_id, at=min(call.started_at, at), calling=call.calling,
+                call_id=call.call_id,
+                pbx_id=call.pbx_id,
+                at=min(call.started_at, at),
+                calling=call.calling,
                 called=call.called,
-            )  # fmt: skip
+            )
         )
         if call.queue and call.answered_at is None:
             told.append(_queued(call, at))

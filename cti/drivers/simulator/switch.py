@@ -125,15 +125,18 @@ class _Call:
 
 
 class SimulatorSwitch:
-    """Implements `cti.switch.Switch`. With `seed` also all identifiers repeat: for tests only, never beside a database."""
+    """Implements `cti.switch.Switch`.
+
+    With `seed` all identifiers repeat too: for tests only, never beside a database that keeps calls.
+    """
 
     def __init__(self, *, clock: Clock | None = None, seed: int | None = None, far_end: FarEnd | None = None) -> None:
         self.clock = clock or RealClock()
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 - chance for a play, not for secrets
         self.faults = Faults()
         self.far_end = far_end or FarEnd()
         self.far_ends: dict[str, FarEnd] = {}
-        self._fault_random = random.Random(seed)
+        self._fault_random = random.Random(seed)  # noqa: S311
         self._sink: Sink | None = None
         self._outbox: deque[tuple[Sink, Event]] = deque()
         self._draining = False
@@ -285,9 +288,15 @@ class SimulatorSwitch:
             self._end_call(call, cause)
             return leg.id
         self._emit(
-            Originated, call, connection=leg.id, calling=device, called=number, device=device, agent=leg.agent,
+            Originated,
+            call,
+            connection=leg.id,
+            calling=device,
+            called=number,
+            device=device,
+            agent=leg.agent,
             direction=call.direction,
-        )  # fmt: skip
+        )
         self._later(call, 0.1, lambda: self._ring_far_end(call, number if is_internal else OUTSIDE))
         return leg.id
 
@@ -318,11 +327,10 @@ class SimulatorSwitch:
 
     def customer_calls(self, calling: str, called: str, caller: Caller | None = None) -> str:
         """Somebody rings in; returns the call id. The first event is RouteRequested."""
-        call = self._new_call(self._identifier(), Direction.inbound, calling, called, caller or Caller())
+        script = caller or Caller()
+        call = self._new_call(self._identifier(), Direction.inbound, calling, called, script)
         self._add_leg(call, OUTSIDE, ConnectionState.initiated)
         self._emit(RouteRequested, call, calling=calling, called=called)
-        script = call.caller
-        assert isinstance(script, Caller)
         if script.hangs_up_after is not None:
             self._later(call, script.hangs_up_after, lambda: self.customer_hangs_up(call.call_id))
         if script.patience is not None:
@@ -359,9 +367,7 @@ class SimulatorSwitch:
     @property
     def waiting(self) -> int:
         """How many inbound calls nobody has answered yet."""
-        return sum(
-            call.answered_at is None and call.direction is Direction.inbound for call in self._open.values()
-        )
+        return sum(call.answered_at is None and call.direction is Direction.inbound for call in self._open.values())
 
     def is_calling(self, number: str) -> bool:
         """Whether a party with this number is on a call now."""
@@ -398,9 +404,14 @@ class SimulatorSwitch:
         self, call_id: str, direction: Direction, calling: str, called: str, script: Caller | FarEnd
     ) -> _Call:
         call = _Call(
-            call_id=call_id, pbx_id=self._identifier(), direction=direction, calling=calling, called=called,
-            started_at=self.clock.now(), caller=script,
-        )  # fmt: skip
+            call_id=call_id,
+            pbx_id=self._identifier(),
+            direction=direction,
+            calling=calling,
+            called=called,
+            started_at=self.clock.now(),
+            caller=script,
+        )
         self._calls[call_id] = self._open[call_id] = call
         if len(self._calls) - len(self._open) > REMEMBERED_CALLS:
             del self._calls[next(key for key in self._calls if key not in self._open)]
@@ -419,9 +430,14 @@ class SimulatorSwitch:
 
     def _tell_delivered(self, call: _Call, leg: _Leg) -> None:
         self._emit(
-            Delivered, call, connection=leg.id, calling=call.calling, called=call.called, device=leg.device,
+            Delivered,
+            call,
+            connection=leg.id,
+            calling=call.calling,
+            called=call.called,
+            device=leg.device,
             agent=leg.agent,
-        )  # fmt: skip
+        )
 
     def _establish(self, call: _Call, answering: _Leg) -> None:
         for leg in call.alive():
@@ -506,39 +522,51 @@ class SimulatorSwitch:
         return call, leg
 
     def _legs_of(self, device: str) -> list[tuple[_Call, _Leg]]:
-        return [
-            (call, leg)
-            for call in self._open.values()
-            for leg in call.alive()
-            if leg.device == device
-        ]
+        return [(call, leg) for call in self._open.values() for leg in call.alive() if leg.device == device]
 
     def _shown(self, call: _Call) -> Call:
         return Call(
-            call_id=call.call_id, pbx_id=call.pbx_id, direction=call.direction, calling=call.calling,
-            called=call.called, queue=call.queue, started_at=call.started_at, answered_at=call.answered_at,
+            call_id=call.call_id,
+            pbx_id=call.pbx_id,
+            direction=call.direction,
+            calling=call.calling,
+            called=call.called,
+            queue=call.queue,
+            started_at=call.started_at,
+            answered_at=call.answered_at,
             connections=tuple(
                 Connection(
-                    id=leg.id, call_id=call.call_id, device=leg.device, agent=leg.agent, state=leg.state,
-                    since=leg.since, is_muted=leg.is_muted,
+                    id=leg.id,
+                    call_id=call.call_id,
+                    device=leg.device,
+                    agent=leg.agent,
+                    state=leg.state,
+                    since=leg.since,
+                    is_muted=leg.is_muted,
                 )
                 for leg in call.alive()
             ),
-        )  # fmt: skip
+        )
 
     # --- telling ----------------------------------------------------------------------------------------------------
 
     def _drop_link(self, reason: str) -> None:
         if self._sink is not None:
-            self._tell(SystemStatus(call_id="", pbx_id="", at=self.clock.now(), seq=next(self._seq),
-                                    status="disabled", reason=reason))  # fmt: skip
+            self._tell(
+                SystemStatus(
+                    call_id="", pbx_id="", at=self.clock.now(), seq=next(self._seq), status="disabled", reason=reason
+                )
+            )
             self._sink = None
 
     def _emit(self, kind: type[Event], call: _Call | None, **values: Any) -> None:
         event = kind(
-            call_id=call.call_id if call else "", pbx_id=call.pbx_id if call else "", at=self.clock.now(),
-            seq=next(self._seq), **values,
-        )  # fmt: skip
+            call_id=call.call_id if call else "",
+            pbx_id=call.pbx_id if call else "",
+            at=self.clock.now(),
+            seq=next(self._seq),
+            **values,
+        )
         if kind in self.faults.drop or self._fault_random.random() < self.faults.drop_rate:
             return
         self._tell(event)
