@@ -31,7 +31,7 @@ class Waiting:
     designated: tuple[str, ...] = ()
     groups: frozenset[str] = frozenset()  # empty: any group will do
     skills: Mapping[str, int] = field(default_factory=dict)
-    rang: frozenset[str] = frozenset()  # agents who let it ring or refused it
+    rang: Mapping[str, datetime] = field(default_factory=dict)  # who let it ring or refused it, and when last
     channel: str = "voice"
 
 
@@ -57,6 +57,7 @@ class Policy:
 
     wait_for_owner: timedelta = timedelta(seconds=15)
     wait_for_designated: timedelta = timedelta(seconds=15)
+    ring_again_after: timedelta = timedelta(seconds=60)  # the same call at the same agent, unless he went ready anew
     strategy: str = "longest_idle"
     ageing_step: timedelta = timedelta(seconds=60)  # waiting so long is worth one level of priority
     ageing_limit: timedelta = timedelta(seconds=180)  # whoever waited longer goes before all who did not
@@ -130,7 +131,7 @@ def decide(call: Waiting, agents: Iterable[AgentView], now: datetime, policy: Po
     if policy.strategy not in STRATEGIES:
         raise ValueError(f"unknown strategy {policy.strategy!r}; known: {', '.join(STRATEGIES)}")
     people = {agent.agent: agent for agent in sorted(agents, key=lambda agent: agent.agent)}
-    found = {name: _unfit(agent, call) for name, agent in people.items()}
+    found = {name: _unfit(agent, call, now, policy) for name, agent in people.items()}
 
     owner = people.get(call.owner) if call.owner else None
     if owner is not None:
@@ -163,7 +164,8 @@ def decide(call: Waiting, agents: Iterable[AgentView], now: datetime, policy: Po
         reason = "nobody_has_the_skill"
     else:
         reason = "nobody_free"
-    return _waiting(call, reason, now, None, people, found, "")
+    again = [call.rang[name] + policy.ring_again_after for name, why in found.items() if why == "rang_already"]
+    return _waiting(call, reason, now, min(again, default=None), people, found, "")
 
 
 def in_order(calls: Iterable[Waiting], now: datetime, policy: Policy | None = None) -> list[Waiting]:
@@ -211,13 +213,14 @@ def distribute(
 # --- inside -----------------------------------------------------------------------------------------------------------
 
 
-def _unfit(agent: AgentView, call: Waiting) -> str:
+def _unfit(agent: AgentView, call: Waiting, now: datetime, policy: Policy) -> str:
     """Why this agent cannot be rung now at all; "" if he can."""
     if agent.state in UNFIT:
         return UNFIT[agent.state]
     if not agent.is_online:
         return "phone_offline"
-    if agent.agent in call.rang:
+    rang_at = call.rang.get(agent.agent)
+    if rang_at is not None and agent.idle_since <= rang_at and now < rang_at + policy.ring_again_after:
         return "rang_already"
     return "" if agent.can_take else "full"
 

@@ -1,8 +1,8 @@
 """What an agent is doing, as one table of transitions: voice and chat, the agent's own acts and the leader's.
 
-States are CSTA's agent states (ECMA-269 clause 6.1.6): Null (签出), NotReady (示忙, 小休, 用餐 … by reason), Ready (示闲),
-Busy (ringing, talking or holding: the call tells which), WorkingAfterCall (文书处理). Rows A-50…A-66, A-88…A-92, S-05…S-10,
-S-42…S-44 and list 6.5 of the requirements.
+States are CSTA's agent states (ECMA-269 clause 6.1.6): Null (签出), NotReady (示忙, 小休, 用餐 … by reason),
+Ready (示闲), Busy (ringing, talking or holding: the call tells which), WorkingAfterCall (文书处理).
+Rows A-50…A-66, A-88…A-92, S-05…S-10, S-42…S-44 and list 6.5 of the requirements.
 
 Pure and without sleeping: wrap-up carries its end in `until`; `expire(state, now)` gives what it has become by then.
 """
@@ -126,7 +126,7 @@ TABLE: dict[Trigger, tuple[dict[State, State], str]] = {
     Trigger.phone_lost: ({N: N, NR: NR, R: NR, B: B, W: NR}, ""),
     Trigger.expired: ({N: N, NR: NR, R: R, B: B, W: R}, ""),
 }
-"""Leads-to of a contact's trigger is for a single call: with chats at hand, or a state asked for meanwhile, see `apply`."""
+"""Of a contact's trigger it shows the case of a single call; chats at hand and a state asked for meanwhile come to it."""
 
 
 def apply(
@@ -144,8 +144,8 @@ def apply(
     """The state after `trigger` at `at`; the same state when there is nothing to change.
 
     reason: required for not_ready and the leader's operations. by: the leader's 工号. contact: (channel, id), required
-    for offered, dialled, found, ended, withdrawn, unanswered (TypeError without). until: planned end of a rest. wrap_up: length of wrap-up and of
-    its extension. Raises TransitionRefused; `refusal` tells beforehand.
+    for offered, dialled, found, ended, withdrawn, unanswered (TypeError without). until: planned end of a rest.
+    wrap_up: length of wrap-up and of its extension. Raises TransitionRefused; `refusal` tells beforehand.
     """
     code = refusal(state, trigger, reason=reason, contact=contact, max_extensions=max_extensions)
     if code:

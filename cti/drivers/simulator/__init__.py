@@ -10,6 +10,7 @@ from cti.drivers.simulator.scenario import (
     parse_scenario,
     play,
     scenario_names,
+    scenario_titles,
 )
 from cti.drivers.simulator.switch import Caller, FarEnd, Faults, SimulatorSwitch
 
@@ -25,4 +26,5 @@ __all__ = [
     "parse_scenario",
     "play",
     "scenario_names",
+    "scenario_titles",
 ]
