@@ -1,0 +1,55 @@
+import { defineStore } from 'pinia'
+import { computed, ref } from 'vue'
+import { api, ApiError, forgetCsrf } from '@/api/client'
+import type { Session } from '@/api/types'
+import { setLocale } from './i18n'
+
+export interface SignIn { number: string; password: string; extension?: string; takeover?: boolean }
+
+export const useSession = defineStore('session', () => {
+  const session = ref<Session | null>(null)
+  const asked = ref(false)
+
+  const user = computed(() => session.value?.user ?? null)
+  const agent = computed(() => session.value?.agent ?? null)
+  const centre = computed(() => session.value?.centre ?? null)
+  const hasPhone = computed(() => session.value?.agent != null)
+
+  const keep = (answer: Session) => {
+    session.value = answer
+    if (answer.user.locale === 'en' || answer.user.locale === 'zh-CN') setLocale(answer.user.locale)
+  }
+
+  /** Who is signed in? Asked once; the guard waits for it. */
+  async function load(): Promise<void> {
+    try {
+      keep(await api.get<Session>('/api/session'))
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 401) throw error
+      session.value = null
+    } finally {
+      asked.value = true
+    }
+  }
+
+  async function signIn(facts: SignIn): Promise<void> {
+    keep(await api.post<Session>('/api/session', facts))
+    forgetCsrf()
+  }
+
+  async function signOut(): Promise<void> {
+    await api.delete('/api/session').catch(() => undefined)
+    forget()
+  }
+
+  /** The server ended the session: only our memory of it goes, drafts stay. */
+  function forget(): void {
+    session.value = null
+    forgetCsrf()
+  }
+
+  const is = (...roles: string[]) => roles.some((role) => user.value?.roles.includes(role))
+  const may = (permission: string) => user.value?.permissions.includes(permission) ?? false
+
+  return { session, asked, user, agent, centre, hasPhone, load, signIn, signOut, forget, is, may }
+})

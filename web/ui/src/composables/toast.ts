@@ -1,0 +1,27 @@
+import { reactive } from 'vue'
+
+export interface Toast {
+  id: number
+  kind: 'ok' | 'warn' | 'danger' | 'info'
+  text: string
+  /** ms since 1970 when it goes away; null: stays until closed. */
+  until: number | null
+  /** A way back, for example undo; `key` is the letter that triggers it. */
+  act?: { text: string; key?: string; run: () => void }
+}
+
+export const toasts = reactive<Toast[]>([])
+let last = 0
+
+export function toast(text: string, options: Partial<Omit<Toast, 'id' | 'text'>> & { ms?: number } = {}): number {
+  const { ms = 5_000, kind = 'ok', until = Date.now() + ms, act } = options
+  const id = ++last
+  toasts.push({ id, kind, text, until, act })
+  if (until !== null) setTimeout(() => dismiss(id), Math.max(0, until - Date.now()))
+  return id
+}
+
+export function dismiss(id: number): void {
+  const index = toasts.findIndex((item) => item.id === id)
+  if (index >= 0) toasts.splice(index, 1)
+}

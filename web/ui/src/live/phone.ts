@@ -1,0 +1,68 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef } from 'vue'
+import { api } from '@/api/client'
+import type { CallView, Phone, PhoneState } from '@/api/types'
+import { useTopic, type Topic } from './useTopic'
+
+export interface Refusal { id: string; code: string; reason: string | null }
+export interface PhoneFacts { phone: PhoneState | null; calls: CallView[] }
+
+export const noPhone = (): PhoneFacts => ({ phone: null, calls: [] })
+
+export function fromSnapshot(snapshot: Phone): PhoneFacts {
+  const { calls, live: _live, ...phone } = snapshot
+  return { phone, calls: sorted(calls) }
+}
+
+const sorted = (calls: CallView[]) => [...calls].sort((a, b) => a.started_at.localeCompare(b.started_at) || a.id.localeCompare(b.id))
+const put = (calls: CallView[], call: CallView) => sorted([...calls.filter((other) => other.id !== call.id), call])
+
+/** Folds one event of the topic `phone`; a fresh snapshot after the same events shows the same (proved by a test). */
+export function fold(facts: PhoneFacts, event: string, data: unknown): PhoneFacts {
+  switch (event) {
+    case 'PhoneChanged':
+      return { ...facts, phone: { ...facts.phone, ...(data as PhoneState) } }
+    case 'CallChanged':
+    case 'CallEnded':
+      return { ...facts, calls: put(facts.calls, data as CallView) }
+    default:
+      return facts
+  }
+}
+
+/** The own phone: what the switch says, never what the buttons hoped. */
+export const usePhone = defineStore('phone', () => {
+  const facts = ref<PhoneFacts>(noPhone())
+  const refused = ref<Refusal | null>(null)
+  const topic = shallowRef<Topic | null>(null)
+
+  const phone = computed(() => facts.value.phone)
+  const calls = computed(() => facts.value.calls)
+  const liveCalls = computed(() => calls.value.filter((call) => call.state !== 'ended'))
+  /** The call the buttons act on: the talking one, else the ringing one, else a held one. */
+  const call = computed(() => (['talking', 'ringing', 'held'] as const).map((state) => liveCalls.value.find((one) => one.state === state)).find(Boolean) ?? null)
+  const inCall = computed(() => call.value !== null)
+  const loading = computed(() => topic.value?.loading.value ?? true)
+  const error = computed(() => topic.value?.error.value ?? null)
+
+  async function load() {
+    const snapshot = await api.get<Phone>('/api/telephony/me')
+    facts.value = fromSnapshot(snapshot)
+    return snapshot
+  }
+
+  function start() {
+    topic.value ??= useTopic('phone', load, (event, data) => {
+      if (event === 'CommandRefused') refused.value = data as Refusal
+      else facts.value = fold(facts.value, event, data)
+    })
+  }
+  function stop() {
+    topic.value?.stop()
+    topic.value = null
+    facts.value = noPhone()
+  }
+  const reload = () => topic.value?.reload() ?? Promise.resolve()
+
+  return { phone, calls, liveCalls, call, inCall, loading, error, refused, start, stop, reload }
+})
