@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 from collections.abc import Callable
@@ -20,6 +21,13 @@ def without_numbers(logger: Any, method: str, event: dict[str, Any]) -> dict[str
         if isinstance(value, str):
             event[key] = _PERSONAL.sub("***", value)
     return event
+
+
+class Broken(logging.Filter):
+    """A 503 is an answer as well; its cause has its own line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(record, "status_code", 500) != 503
 
 
 _SHARED = [
@@ -46,7 +54,11 @@ def configure(*, level: str, as_json: bool) -> dict[str, Any]:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    last = structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer(False)
+    last = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -57,11 +69,12 @@ def configure(*, level: str, as_json: bool) -> dict[str, Any]:
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
             },
         },
+        "filters": {"broken": {"()": Broken}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "django": {"level": level},
-            "django.request": {"level": "ERROR"},  # a 404 or 409 is an answer, not news
+            "django.request": {"level": "ERROR", "filters": ["broken"]},  # a 404 or 409 is an answer, not news
             "axes": {"level": "WARNING"},
             "celery": {"level": "WARNING"},
             "SpiffWorkflow": {"level": "WARNING"},
