@@ -126,7 +126,7 @@ TABLE: dict[Trigger, tuple[dict[State, State], str]] = {
     Trigger.phone_lost: ({N: N, NR: NR, R: NR, B: B, W: NR}, ""),
     Trigger.expired: ({N: N, NR: NR, R: R, B: B, W: R}, ""),
 }
-"""Of a contact's trigger it shows the case of a single call; chats at hand and a state asked for meanwhile come to it."""
+"""A contact's trigger is shown for a single call; chats at hand and a state asked for meanwhile come to it."""
 
 
 def apply(
