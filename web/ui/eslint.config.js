@@ -34,6 +34,7 @@ export default ts.config(
       'vue/multi-word-component-names': 'off',
       'vue/no-v-html': 'error',
       '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_', argsIgnorePattern: '^_' }],
     },
   },
 )

@@ -71,7 +71,7 @@ async function fail(answer: Response): Promise<never> {
     answer.status,
     typeof code === 'string' ? code : fallback,
     (fields as FieldErrors) ?? {},
-    (trace as string) ?? answer.headers.get('X-Trace-Id'),
+    (trace as string) ?? answer.headers.get('X-Trace'),
     facts,
   )
   if (answer.status === 401 && error.code === 'not_authenticated') onSignedOut()

@@ -10,7 +10,7 @@ export interface PhoneFacts { phone: PhoneState | null; calls: CallView[] }
 export const noPhone = (): PhoneFacts => ({ phone: null, calls: [] })
 
 export function fromSnapshot(snapshot: Phone): PhoneFacts {
-  const { calls, live: _live, ...phone } = snapshot
+  const { calls, live: _pairs, ...phone } = snapshot
   return { phone, calls: sorted(calls) }
 }
 

@@ -41,6 +41,7 @@ export default {
       minItems: 'Too few', maxItems: 'Too many', uniqueItems: 'Has doubles', oneOf: 'Wrong value', anyOf: 'Wrong value', additionalProperties: 'Unknown field', not: 'Wrong value', other: 'Wrong',
     },
   },
+  task: { completed: 'Done: {title}', undone: 'Undone, the task is open again' },
   diagram: { label: 'Flow diagram', now: 'Current', left: '{time} left', over: '{time} over', incidents: '{n} incidents', loading: 'Loading the diagram', failed: 'The diagram could not be loaded', fit: 'Fit', zoomIn: 'Zoom in', zoomOut: 'Zoom out' },
   errors: {
     unknown: 'Not done ({code})', unexpected: 'The page failed; it was noted', offline: 'No connection to the server; your typing is kept', server_error: 'The server failed, try again later', someone: 'Somebody else',

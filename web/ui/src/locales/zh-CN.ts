@@ -41,6 +41,7 @@ export default {
       minItems: '太少', maxItems: '太多', uniqueItems: '有重复', oneOf: '取值不对', anyOf: '取值不对', additionalProperties: '多余的字段', not: '取值不对', other: '不对',
     },
   },
+  task: { completed: '已完成: {title}', undone: '已撤销, 任务回到待办' },
   diagram: { label: '流程图', now: '当前', left: '剩 {time}', over: '超时 {time}', incidents: '异常 {n}', loading: '流程图加载中', failed: '流程图没有取到', fit: '适应窗口', zoomIn: '放大', zoomOut: '缩小' },
   errors: {
     unknown: '没有做成 ({code})', unexpected: '程序出错, 已记录', offline: '没有连上服务器, 输入已保存', server_error: '服务器出错, 稍后重试', someone: '别人',

@@ -1,0 +1,146 @@
+import type { FormData, JsonSchema } from '@/api/types'
+import { activeParts, check, requiredNow, type Issue } from './check'
+
+export type Widget =
+  | 'text' | 'textarea' | 'phone' | 'number' | 'switch' | 'checkbox' | 'checkboxes' | 'radio' | 'select' | 'date' | 'datetime' | 'time' | 'user' | 'group'
+
+export interface Choice { value: unknown; label: string }
+/** Where the choices come from: an API address and the members that hold value and label. */
+export interface Source { path: string; value?: string; label?: string }
+
+export interface Field {
+  name: string
+  title: string
+  hint: string
+  placeholder: string
+  widget: Widget
+  multiple: boolean
+  choices: Choice[]
+  source: Source | null
+  required: boolean
+  readOnly: boolean
+  /** Takes the whole row of the grid. */
+  wide: boolean
+  rows: number
+  schema: JsonSchema
+}
+
+type Lang = 'zh-CN' | 'en'
+const record = (value: unknown): Record<string, unknown> => (value && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {})
+const text = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+/** `title`/`description` in the language: `"x-i18n": {"en": "…"}` or `{"en": {"title": "…", "description": "…"}}`. */
+export function wording(schema: JsonSchema, member: 'title' | 'description' | 'placeholder', lang: Lang): string {
+  const own = record(schema['x-i18n'])[lang === 'en' ? 'en' : 'zh-CN']
+  const ui = record(schema['x-ui'])
+  const plain = member === 'placeholder' ? text(ui.placeholder) : text(schema[member])
+  if (typeof own === 'string') return member === 'title' ? own : plain
+  return text(record(own)[member]) || plain
+}
+
+const label = (given: unknown, lang: Lang, fallback: string): string => {
+  if (typeof given === 'string') return given
+  const both = record(given)
+  return text(lang === 'en' ? both.en : (both.zh ?? both['zh-CN'])) || text(both.zh) || fallback
+}
+
+function choicesOf(schema: JsonSchema, lang: Lang): Choice[] {
+  const items = schema.type === 'array' ? (schema.items ?? {}) : schema
+  const listed = [...(items.oneOf ?? []), ...(items.anyOf ?? [])].filter((one) => 'const' in one)
+  if (listed.length) return listed.map((one) => ({ value: one.const, label: wording(one, 'title', lang) || String(one.const) }))
+  const labels = record(record(schema['x-ui']).labels ?? record(items['x-ui']).labels ?? schema['x-enum-titles'])
+  return (items.enum ?? []).map((value) => ({ value, label: label(labels[String(value)], lang, String(value)) }))
+}
+
+function sourceOf(schema: JsonSchema): Source | null {
+  const ui = record(schema['x-ui'])
+  const options = record(ui.options)
+  const path = text(ui.source) || text(options.source) || text(ui.options)
+  if (path) return { path, value: text(options.value) || undefined, label: text(options.label) || undefined }
+  if (ui.widget === 'user') return { path: '/api/users', value: 'number', label: 'name' }
+  if (ui.widget === 'group') return { path: '/api/groups', value: 'key', label: 'name' }
+  return null
+}
+
+function widgetOf(schema: JsonSchema, choices: Choice[], source: Source | null): Widget {
+  const wished = text(record(schema['x-ui']).widget)
+  const known: Widget[] = ['text', 'textarea', 'phone', 'number', 'switch', 'checkbox', 'checkboxes', 'radio', 'select', 'date', 'datetime', 'time', 'user', 'group']
+  if ((known as string[]).includes(wished)) return wished as Widget
+  const type = [schema.type].flat().find((one) => one !== 'null')
+  if (source) return 'select'
+  if (type === 'array') return 'checkboxes'
+  if (choices.length) return choices.length <= 4 ? 'radio' : 'select'
+  if (type === 'boolean') return 'radio'
+  if (type === 'integer' || type === 'number') return 'number'
+  if (schema.format === 'date') return 'date'
+  if (schema.format === 'date-time') return 'datetime'
+  if (schema.format === 'time') return 'time'
+  return (schema.maxLength ?? 0) > 200 ? 'textarea' : 'text'
+}
+
+/** `visible-if`: `{"field": value | [values]}`, all must hold; or `{"field": "x", "equals" | "in" | "not": …}`. */
+export function visible(schema: JsonSchema, data: FormData): boolean {
+  const ui = record(schema['x-ui'])
+  const rule = record(ui['visible-if'] ?? ui.visibleIf ?? ui.visible_if)
+  if (ui.hidden === true || ui.widget === 'hidden') return false
+  const holds = (name: string, wanted: unknown) => (Array.isArray(wanted) ? wanted.includes(data[name]) : data[name] === wanted)
+  if (typeof rule.field === 'string' && ('equals' in rule || 'in' in rule || 'not' in rule)) {
+    const name = rule.field
+    if ('not' in rule) return !holds(name, rule.not)
+    return holds(name, 'in' in rule ? rule.in : rule.equals)
+  }
+  return Object.entries(rule).every(([name, wanted]) => holds(name, wanted))
+}
+
+/** The fields to show for these values, in the order of the schema; branches that apply now add theirs. */
+export function fieldsOf(schema: JsonSchema, data: FormData, lang: Lang): Field[] {
+  const properties: Record<string, JsonSchema> = { ...schema.properties }
+  for (const part of activeParts(schema, data)) {
+    for (const [name, extra] of Object.entries(part.properties ?? {})) {
+      properties[name] = properties[name] ? { ...extra, ...properties[name] } : extra
+    }
+  }
+  // A branch that only limits a value ("const" without title) is a rule, not a field.
+  const shown = Object.entries(properties).filter(([name, part]) => visible(part, data) && (schema.properties?.[name] || part.title || part['x-ui']))
+  const required = requiredNow(schema, data)
+  return shown.map(([name, part]) => {
+    const choices = part.type === 'boolean' ? [] : choicesOf(part, lang)
+    const source = sourceOf(part)
+    const widget = widgetOf(part, choices, source)
+    const ui = record(part['x-ui'])
+    return {
+      name,
+      title: wording(part, 'title', lang) || name,
+      hint: wording(part, 'description', lang),
+      placeholder: wording(part, 'placeholder', lang),
+      widget,
+      multiple: part.type === 'array',
+      choices,
+      source,
+      required: required.has(name),
+      readOnly: part.readOnly === true || ui.readonly === true,
+      wide: ui.wide === true || widget === 'textarea' || (widget === 'radio' && choices.length > 3),
+      rows: typeof ui.rows === 'number' ? ui.rows : 2,
+      schema: part,
+    }
+  })
+}
+
+/** What is sent: only the fields that show, without empty ones. */
+export function cleaned(fields: Field[], data: FormData): FormData {
+  const out: FormData = {}
+  for (const { name } of fields) {
+    const value = data[name]
+    const empty = value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)
+    if (!empty) out[name] = typeof value === 'string' ? value.trim() : value
+  }
+  return out
+}
+
+/** Values to start with: given ones over the schema's defaults. */
+export function initial(schema: JsonSchema, given: FormData): FormData {
+  const defaults = Object.entries(schema.properties ?? {}).filter(([, part]) => part.default !== undefined).map(([name, part]) => [name, part.default])
+  return { ...Object.fromEntries(defaults), ...given }
+}
+
+export const problems = (schema: JsonSchema, fields: Field[], data: FormData): Issue[] => check(schema, cleaned(fields, data))

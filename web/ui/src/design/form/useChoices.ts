@@ -1,0 +1,45 @@
+import { ref } from 'vue'
+import { api } from '@/api/client'
+import type { Bilingual } from '@/api/types'
+import type { Choice, Source } from './fields'
+
+type Row = Record<string, unknown>
+const cache = new Map<string, Promise<Row[]>>()
+
+const rows = async (path: string): Promise<Row[]> => {
+  const answer = await api.get<Row[] | { results: Row[] }>(path)
+  return Array.isArray(answer) ? answer : answer.results
+}
+
+/** Choices from the API; one address is read once a minute at most. `search` goes to the server as it is typed. */
+export function useChoices(source: Source, say: (text: Bilingual | string) => string) {
+  const choices = ref<Choice[]>([])
+  const loading = ref(false)
+  const failed = ref(false)
+
+  const labelOf = (row: Row): string => {
+    const own = row[source.label ?? ''] ?? row.title ?? row.name ?? row.label ?? row.key ?? row.number
+    const words = say(own as Bilingual | string)
+    return row.number !== undefined && row.name !== undefined ? `${String(row.number)} ${words}` : words
+  }
+  const toChoice = (row: Row): Choice => ({ value: row[source.value ?? ''] ?? row.key ?? row.number ?? row.id ?? row.value, label: labelOf(row) })
+
+  async function load(search = '') {
+    const path = search ? `${source.path}${source.path.includes('?') ? '&' : '?'}search=${encodeURIComponent(search)}` : source.path
+    loading.value = true
+    failed.value = false
+    try {
+      if (!cache.has(path)) {
+        cache.set(path, rows(path))
+        setTimeout(() => cache.delete(path), 60_000)
+      }
+      choices.value = (await cache.get(path)!).map(toChoice)
+    } catch {
+      cache.delete(path)
+      failed.value = true
+    } finally {
+      loading.value = false
+    }
+  }
+  return { choices, loading, failed, load }
+}
