@@ -38,12 +38,14 @@ export const whenSignedOut = (listener: () => void): void => {
 const UNSAFE = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
 const csrfCookie = () => /(?:^|;\s*)(?:__(?:Host|Secure)-)?csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? ''
 let csrfToken = ''
+let csrfStale = false
 
 async function csrf(): Promise<string> {
   const token = csrfCookie() || csrfToken
-  if (token) return token
+  if (token && !csrfStale) return token
   const answer = await fetch('/api/session/csrf', { credentials: 'same-origin' })
   // The cookie may be hidden from scripts: then the body carries the token.
+  csrfStale = false
   const body = await answer.json().catch(() => ({}))
   csrfToken = typeof body.token === 'string' ? body.token : ''
   return csrfCookie() || csrfToken
@@ -109,7 +111,13 @@ async function send(method: string, path: string, body: unknown, options: Option
 }
 
 async function json<T>(method: string, path: string, body: unknown, options: Options = {}): Promise<T> {
-  const answer = await send(method, path, body, options)
+  const once = { ...options, key: options.key ?? idempotencyKey() }
+  const answer = await send(method, path, body, once).catch((error: unknown) => {
+    if (!(error instanceof ApiError) || error.code !== 'csrf_failed') throw error
+    // The token went stale (a new session in another tab): fetch a fresh one and say the same once more.
+    csrfStale = true
+    return send(method, path, body, once)
+  })
   if (answer.status === 204) return undefined as T
   const text = await answer.text()
   return (text ? JSON.parse(text) : undefined) as T
