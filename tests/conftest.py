@@ -125,6 +125,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="only in make test-all"))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    from tests.support.recorder import Recorder
+
+    config.pluginmanager.register(Recorder(config), "oracle-recorder")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow as well (make test-all)")
 

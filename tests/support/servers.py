@@ -194,7 +194,9 @@ def product_environment(data: Path, **more: str) -> dict[str, str]:
     return {**kept, "ZUOXI_ENV": "development", "ZUOXI_DATA": str(data), "PYTHONUNBUFFERED": "1", **more}
 
 
-def manage(*arguments: str, env: dict[str, str], check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess:
+def manage(
+    *arguments: str, env: dict[str, str], check: bool = True, timeout: float = 120
+) -> subprocess.CompletedProcess:
     """`manage.py …` as a person would call it."""
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=timeout
@@ -217,7 +219,12 @@ class Product:
     def start(self, *, ready: bool = True) -> Product:
         log = (self.data / "product.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "run_all"], cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            [sys.executable, "manage.py", "run_all"],
+            cwd=ROOT,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
         log.close()
         if ready:
