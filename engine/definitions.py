@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from engine.decisions import Decision, read_decision
+from engine.dialect import read_specs
 from engine.drawing import Drawing, Element, Files, SequenceFlow, read_drawing
 from engine.exceptions import DefinitionError, Problem
 from engine.forms import Form
+from engine.lint import structure
 from engine.xml import BIGGEST
 
 __all__ = [
@@ -133,8 +135,6 @@ def parse(bundle: Bundle) -> Definition:
 
 
 def _parse(bundle: Bundle) -> Definition:
-    from engine.lint import structure
-
     drawing = read_drawing(bundle.key, bundle.files)
     problems = [p for p in structure(drawing) if p.severity == "error"]
     if problems:
@@ -173,8 +173,6 @@ def _define(bundle: Bundle, drawing: Drawing) -> Definition:
 
 
 def _specs(bundle: Bundle, drawing: Drawing) -> tuple[Any, dict[str, Any]]:
-    from engine.dialect import read_specs
-
     try:
         return read_specs(drawing, tables(drawing))
     except DefinitionError:
