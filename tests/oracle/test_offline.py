@@ -32,7 +32,6 @@ def problems(connection: OfflineOracle, statement: str) -> list[str]:
 
 
 # --- migrations ------------------------------------------------------------------------------------------------
-@pytest.mark.req("A-02")
 def test_every_migration_compiles_and_parses(connection: OfflineOracle) -> None:
     statements = oracle.migration_statements(connection)
     assert len(statements) > 100
