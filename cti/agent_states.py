@@ -14,6 +14,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from cti.events import (
+    ConnectionCleared,
+    Delivered,
+    DeviceOffline,
+    Diverted,
+    Established,
+    Event,
+    Failed,
+    Held,
+    Originated,
+    Retrieved,
+)
+from cti.model import Cause
+
 WRAP_UP = timedelta(seconds=30)
 MAX_EXTENSIONS = 1
 
@@ -115,7 +129,7 @@ TABLE: dict[Trigger, tuple[dict[State, State], str]] = {
     Trigger.force_not_ready: ({R: NR}, "not_idle"),
     Trigger.force_sign_out: ({N: N, NR: N, R: N, W: N, B: B}, ""),
     Trigger.force_pause: ({NR: NR, R: NR, W: NR}, "on_a_call"),
-    Trigger.lift_pause: ({NR: NR}, "not_paused"),
+    Trigger.lift_pause: ({NR: NR, B: B, W: W}, "not_paused"),
     Trigger.offered: ({R: B}, "not_ready"),
     Trigger.dialled: ({NR: B, R: B, W: B}, "not_idle"),
     # facts, not wishes: never refused, and nothing to a state they do not concern
@@ -154,15 +168,16 @@ def apply(
         if contact is None:
             raise TypeError(f"{trigger} needs a contact")
         return CONTACT_TRIGGERS[trigger](state, at, contact, wrap_up)
-    if state.state not in (B, W) and trigger in (Trigger.expired, Trigger.wrap_up_done):
+    if trigger is Trigger.expired and state.state is not W:
         return state
     if trigger is Trigger.phone_lost:
         if state.state is NR:  # a meal stays a meal
             return state
         reason = PHONE_OFFLINE
+    if trigger is Trigger.lift_pause:
+        lifted = _enter(state, NR, at, reason="pause_lifted", by=by) if state.state is NR else state
+        return replace(lifted, is_paused=False, resume=(NR, "pause_lifted"))
     if state.state is B:
-        if trigger is Trigger.expired:
-            return state
         return _ask_for_later(state, trigger, reason, by)
     if trigger in (Trigger.wrap_up_done, Trigger.expired):
         return _leave_wrap_up(state, at)
@@ -172,8 +187,6 @@ def apply(
         if state.state is W:
             return state
         return _enter(state, W, at, until=at + wrap_up, resume=(state.state, state.reason))
-    if trigger is Trigger.lift_pause:
-        return replace(_enter(state, NR, at, reason="pause_lifted", by=by), is_paused=False)
     if trigger is Trigger.force_pause:
         return replace(_enter(state, NR, at, reason=PAUSED, by=by), is_paused=True)
     target = TABLE[trigger][0][state.state]
@@ -230,6 +243,23 @@ def expire(state: AgentState, now: datetime) -> AgentState:
     if state.state is W and state.until is not None and state.until <= now:
         return apply(state, Trigger.expired, state.until)
     return state
+
+
+def triggers_of(event: Event, was_answered: bool) -> tuple[Trigger, ...]:
+    """What a PBX event means for the agent it names, in order; empty when it does not concern his state.
+
+    was_answered: whether the event's connection had been answered. The contact is ("voice", event.call_id). Apply
+    `offered` or `dialled` before the command is given; the events then confirm it.
+    """
+    if isinstance(event, Delivered | Originated | Established | Held | Retrieved):
+        return (Trigger.found,)
+    if isinstance(event, ConnectionCleared | Diverted | Failed):
+        if was_answered:
+            return (Trigger.ended,)
+        if event.cause is Cause.not_obtainable and isinstance(event, Failed):
+            return (Trigger.withdrawn, Trigger.phone_lost)
+        return (Trigger.unanswered if event.cause is Cause.rona else Trigger.withdrawn,)
+    return (Trigger.phone_lost,) if isinstance(event, DeviceOffline) else ()
 
 
 # --- inside -----------------------------------------------------------------------------------------------------------

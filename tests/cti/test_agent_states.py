@@ -212,6 +212,14 @@ def test_a_forced_pause_can_be_lifted_by_the_leader_only():
     assert refused(busy(), Trigger.force_pause, reason="x") == "on_a_call"
 
 
+def test_a_pause_can_be_lifted_while_the_paused_agent_is_on_a_call():
+    li = ready().does(Trigger.force_pause, 5, reason="complaint", by="2001").does(Trigger.found, 6, contact=CALL)
+    assert refused(li, Trigger.ready) == "paused"
+    li.does(Trigger.lift_pause, 7, by="2001").does(Trigger.ended, 20, contact=CALL)
+    assert li.waits(50).shown == (State.not_ready, "pause_lifted")
+    assert li.does(Trigger.ready, 60).now.state is State.ready
+
+
 def test_every_force_operation_is_in_the_table():
     assert set(FORCE_OPERATIONS) <= TABLE.keys()
     assert set(TABLE) == set(Trigger)
