@@ -21,6 +21,8 @@ export interface Session {
   }
   agent: { extension: string; groups: Named[]; skills: Named[] } | null
   centre: { title: string; demo: boolean; simulator: boolean }
+  /** Key for drafts on this machine, base64; without it they stay in memory. */
+  draft_key?: string | null
 }
 
 export interface Announcement { id: string; title: string; body: string; level: 'urgent' | 'normal'; published_at: Instant }

@@ -37,7 +37,7 @@ declare module 'vue-router' {
     /** Open to people who are not signed in. */
     public?: boolean
     allow?: (session: Session) => boolean
-    /** Call tabs are pinned: they cannot be closed while a call is there. */
+    /** The page of the current call: its tab is pinned and always gets a place while a call is there. */
     call?: boolean
   }
 }

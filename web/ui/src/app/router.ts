@@ -1,5 +1,6 @@
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 import { features } from './features'
+import { usePhone } from '@/live/phone'
 import { useSession } from './session'
 import { useTabs } from './tabs'
 import { homeOf } from './menu'
@@ -21,5 +22,5 @@ router.beforeEach(async (to) => {
   if (to.name === 'home') return homeOf(session.session)
   if (to.meta.allow && !to.meta.allow(session.session)) return { name: 'no-permission', query: { page: to.fullPath } }
   if (to.meta.bare) return true
-  return useTabs().enter(to)
+  return useTabs().enter(to, to.meta.call === true && usePhone().inCall)
 })

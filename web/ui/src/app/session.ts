@@ -2,6 +2,7 @@ import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import { api, ApiError, forgetCsrf } from '@/api/client'
 import type { Session } from '@/api/types'
+import { setDraftKey, wipeDrafts } from '@/design/form/drafts'
 import { setLocale } from './i18n'
 
 export interface SignIn { number: string; password: string; extension?: string; takeover?: boolean }
@@ -9,6 +10,8 @@ export interface SignIn { number: string; password: string; extension?: string; 
 export const useSession = defineStore('session', () => {
   const session = ref<Session | null>(null)
   const asked = ref(false)
+  /** Chosen at the login: go on with signing in to the skill groups. */
+  const wantsCalls = ref(false)
 
   const user = computed(() => session.value?.user ?? null)
   const agent = computed(() => session.value?.agent ?? null)
@@ -17,6 +20,7 @@ export const useSession = defineStore('session', () => {
 
   const keep = (answer: Session) => {
     session.value = answer
+    void setDraftKey(answer.draft_key ?? null)
     if (answer.user.locale === 'en' || answer.user.locale === 'zh-CN') setLocale(answer.user.locale)
   }
 
@@ -39,6 +43,7 @@ export const useSession = defineStore('session', () => {
 
   async function signOut(): Promise<void> {
     await api.delete('/api/session').catch(() => undefined)
+    await wipeDrafts()
     forget()
   }
 
@@ -51,5 +56,5 @@ export const useSession = defineStore('session', () => {
   const is = (...roles: string[]) => roles.some((role) => user.value?.roles.includes(role))
   const may = (permission: string) => user.value?.permissions.includes(permission) ?? false
 
-  return { session, asked, user, agent, centre, hasPhone, load, signIn, signOut, forget, is, may }
+  return { session, asked, wantsCalls, user, agent, centre, hasPhone, load, signIn, signOut, forget, is, may }
 })

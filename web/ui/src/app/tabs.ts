@@ -23,8 +23,8 @@ export const useTabs = defineStore('tabs', () => {
   }
 
   /** Lets a navigation in, or keeps it as wanted and says no. */
-  function enter(to: RouteLocationNormalized): boolean {
-    const page = { key: to.path, title: to.meta.title ?? '', call: to.meta.call ?? false }
+  function enter(to: RouteLocationNormalized, call: boolean): boolean {
+    const page = { key: to.path, title: to.meta.title ?? '', call }
     const inside = take(opened(tabs.value, page))
     wanted.value = inside ? null : { key: to.fullPath, title: page.title }
     return inside
@@ -57,13 +57,13 @@ export const useTabs = defineStore('tabs', () => {
   return { open, active, alive, proposed, count, wanted, enter, giveWay, close, set, reset }
 })
 
-/** A view tells its own tab what to show: its name (already translated) and whether it holds typing. */
-export function useTab(facts: { title?: MaybeRefOrGetter<string | undefined>; dirty?: MaybeRefOrGetter<boolean> }): void {
+/** A view tells its own tab what to show: its name (already translated), whether it holds typing, whether a call pins it. */
+export function useTab(facts: { title?: MaybeRefOrGetter<string | undefined>; dirty?: MaybeRefOrGetter<boolean>; call?: MaybeRefOrGetter<boolean> }): void {
   const tabs = useTabs()
   const key = useRoute().path
   const stop = watchEffect(() => {
     const title = toValue(facts.title)
-    tabs.set(key, { dirty: toValue(facts.dirty) ?? false, ...(title ? { title } : {}) })
+    tabs.set(key, { dirty: toValue(facts.dirty) ?? false, ...(title ? { title } : {}), ...(facts.call === undefined ? {} : { call: toValue(facts.call) }) })
   })
   onScopeDispose(stop)
 }

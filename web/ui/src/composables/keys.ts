@@ -10,6 +10,8 @@ export interface Shortcut {
   evenTyping?: boolean
   /** Held this long, ms, before it acts (hanging up must not happen by a slip). */
   holdMs?: number
+  /** Let go too early. */
+  tapped?: () => void
 }
 
 export const shortcuts = reactive<Shortcut[]>([])
@@ -52,7 +54,12 @@ function down(event: KeyboardEvent): void {
   }
 }
 window.addEventListener('keydown', down)
-window.addEventListener('keyup', (event) => held?.code === event.code && letGo())
+window.addEventListener('keyup', (event) => {
+  if (held?.code !== event.code) return
+  const { tapped } = held.shortcut
+  letGo()
+  tapped?.()
+})
 window.addEventListener('blur', letGo)
 
 /** Shortcuts that live as long as the component that names them. The latest one of a key wins. */

@@ -1,5 +1,5 @@
 import { defineStore } from 'pinia'
-import { computed, ref, shallowRef } from 'vue'
+import { computed, effectScope, ref, shallowRef, type EffectScope } from 'vue'
 import { api } from '@/api/client'
 import type { CallView, Phone, PhoneState } from '@/api/types'
 import { useTopic, type Topic } from './useTopic'
@@ -51,14 +51,19 @@ export const usePhone = defineStore('phone', () => {
     return snapshot
   }
 
+  let scope: EffectScope | null = null
+
   function start() {
-    topic.value ??= useTopic('phone', load, (event, data) => {
+    // Its own scope: the phone lives as long as the session, not as long as the component that started it.
+    scope ??= effectScope(true)
+    topic.value ??= scope.run(() => useTopic('phone', load, (event, data) => {
       if (event === 'CommandRefused') refused.value = data as Refusal
       else facts.value = fold(facts.value, event, data)
-    })
+    })) ?? null
   }
   function stop() {
-    topic.value?.stop()
+    scope?.stop()
+    scope = null
     topic.value = null
     facts.value = noPhone()
   }

@@ -14,7 +14,7 @@ let key: CryptoKey | null = null
 const memory = new Map<string, Kept>()
 
 /** Key from the server, base64 of 16 or 32 bytes; null forgets it. */
-export async function useDraftKey(base64: string | null): Promise<void> {
+export async function setDraftKey(base64: string | null): Promise<void> {
   key = null
   if (!base64 || !globalThis.crypto?.subtle) return
   const raw = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))
