@@ -182,7 +182,7 @@ def test_the_more_urgent_number_is_served_first_until_age_outweighs_it():
 @pytest.mark.req("P-06")
 def test_a_caller_beyond_the_ageing_limit_goes_before_every_younger_one():
     forgotten = a_call("forgotten", priority=4, waited=181)
-    stream = [a_call(f"urgent{n}", priority=1, waited=n) for n in range(5)]
+    stream = [a_call(f"urgent{n}", priority=1, waited=120 + n) for n in range(5)]
     assert in_order([*stream, forgotten], NINE)[0] is forgotten
 
 
