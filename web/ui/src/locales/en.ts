@@ -38,7 +38,7 @@ export default {
     problems: '{n} to correct', noOptions: 'Nothing to choose', optionsFailed: 'Choices could not be loaded', add: 'Add', remove: 'Remove', search: 'Number or name',
     error: {
       required: 'Required', type: 'Wrong format', enum: 'Not one of the choices', const: 'Wrong value', format: 'Wrong format', pattern: 'Wrong format', minLength: 'Too short', maxLength: 'Too long', minimum: 'Too small', maximum: 'Too large',
-      minItems: 'Too few', maxItems: 'Too many', uniqueItems: 'Has doubles', oneOf: 'Wrong value', anyOf: 'Wrong value', additionalProperties: 'Unknown field', not: 'Wrong value', other: 'Wrong',
+      minItems: 'Too few', maxItems: 'Too many', uniqueItems: 'Has doubles', oneOf: 'Wrong value', anyOf: 'Wrong value', additionalProperties: 'Unknown field', not: 'Wrong value', oneNeeded: 'Fill one of these', other: 'Wrong',
     },
   },
   task: { completed: 'Done: {title}', undone: 'Undone, the task is open again' },

@@ -38,7 +38,7 @@ export default {
     problems: '{n} 项要改', noOptions: '没有可选项', optionsFailed: '选项没有取到', add: '添加', remove: '删除', search: '输入工号或姓名',
     error: {
       required: '必填', type: '格式不对', enum: '不在可选范围', const: '取值不对', format: '格式不对', pattern: '格式不对', minLength: '太短', maxLength: '太长', minimum: '太小', maximum: '太大',
-      minItems: '太少', maxItems: '太多', uniqueItems: '有重复', oneOf: '取值不对', anyOf: '取值不对', additionalProperties: '多余的字段', not: '取值不对', other: '不对',
+      minItems: '太少', maxItems: '太多', uniqueItems: '有重复', oneOf: '取值不对', anyOf: '取值不对', additionalProperties: '多余的字段', not: '取值不对', oneNeeded: '至少填一项', other: '不对',
     },
   },
   task: { completed: '已完成: {title}', undone: '已撤销, 任务回到待办' },

@@ -55,7 +55,12 @@ export function check(schema: JsonSchema, value: unknown, path = ''): Issue[] {
   }
 
   for (const part of schema.allOf ?? []) issues.push(...check(part, value, path))
-  if (schema.anyOf && !schema.anyOf.some(fits)) bad('anyOf')
+  if (schema.anyOf && !schema.anyOf.some(fits)) {
+    // "One of these is needed" is said at the fields themselves.
+    const missing = schema.anyOf.flatMap((part) => check(part, value, path).filter((issue) => issue.code === 'required'))
+    if (missing.length >= schema.anyOf.length) issues.push(...missing.map(({ field }) => ({ field, code: 'oneNeeded' })))
+    else bad('anyOf')
+  }
   if (schema.oneOf && schema.oneOf.filter(fits).length !== 1) bad('oneOf')
   if (schema.not && fits(schema.not)) bad('not')
   if (schema.if) {

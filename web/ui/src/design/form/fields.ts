@@ -55,15 +55,17 @@ function choicesOf(schema: JsonSchema, lang: Lang): Choice[] {
 function sourceOf(schema: JsonSchema): Source | null {
   const ui = record(schema['x-ui'])
   const options = record(ui.options)
-  const path = text(ui.source) || text(options.source) || text(ui.options)
-  if (path) return { path, value: text(options.value) || undefined, label: text(options.label) || undefined }
+  if (ui.widget === 'phone-masked') return null
+  const named = text(ui.source) || text(options.source) || text(ui.options)
+  // "users?role=agent" is short for "/api/users?role=agent".
+  if (named) return { path: named.startsWith('/') ? named : `/api/${named}`, value: text(options.value) || undefined, label: text(options.label) || undefined }
   if (ui.widget === 'user') return { path: '/api/users', value: 'number', label: 'name' }
   if (ui.widget === 'group') return { path: '/api/groups', value: 'key', label: 'name' }
   return null
 }
 
 function widgetOf(schema: JsonSchema, choices: Choice[], source: Source | null): Widget {
-  const wished = text(record(schema['x-ui']).widget)
+  const wished = text(record(schema['x-ui']).widget).replace('date-time', 'datetime').replace('phone-masked', 'phone')
   const known: Widget[] = ['text', 'textarea', 'phone', 'number', 'switch', 'checkbox', 'checkboxes', 'radio', 'select', 'date', 'datetime', 'time', 'user', 'group']
   if ((known as string[]).includes(wished)) return wished as Widget
   const type = [schema.type].flat().find((one) => one !== 'null')
@@ -118,7 +120,7 @@ export function fieldsOf(schema: JsonSchema, data: FormData, lang: Lang): Field[
       choices,
       source,
       required: required.has(name),
-      readOnly: part.readOnly === true || ui.readonly === true,
+      readOnly: part.readOnly === true || ui.readonly === true || ui.widget === 'phone-masked',
       wide: ui.wide === true || widget === 'textarea' || (widget === 'radio' && choices.length > 3),
       rows: typeof ui.rows === 'number' ? ui.rows : 2,
       schema: part,
@@ -126,10 +128,11 @@ export function fieldsOf(schema: JsonSchema, data: FormData, lang: Lang): Field[
   })
 }
 
-/** What is sent: only the fields that show, without empty ones. */
+/** What is sent: only the fields that show, without empty ones and without those that are only shown. */
 export function cleaned(fields: Field[], data: FormData): FormData {
   const out: FormData = {}
-  for (const { name } of fields) {
+  for (const { name, readOnly } of fields) {
+    if (readOnly) continue
     const value = data[name]
     const empty = value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)
     if (!empty) out[name] = typeof value === 'string' ? value.trim() : value
