@@ -104,25 +104,28 @@ def browser_context_args(browser_context_args: dict) -> dict:
 
 
 # --- requirement rows ------------------------------------------------------------------------------------------
-def requirement_ids() -> set[str]:
-    with (ROOT / "docs" / "requirements.csv").open(encoding="utf-8", newline="") as file:
-        return {row["id"] for row in csv.DictReader(file)}
+def complaint(rows: tuple[str, ...], known: set[str]) -> str:
+    """What is wrong with the rows a test says it proves; "" when nothing is."""
+    unknown = [row for row in rows if row not in known]
+    return "" if not unknown and 1 <= len(rows) <= 3 else f"one to three rows of docs/requirements.csv, not {rows}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    known = requirement_ids()
+    with (ROOT / "docs" / "requirements.csv").open(encoding="utf-8", newline="") as file:
+        known = {row["id"] for row in csv.DictReader(file)}
     for item in items:
         for mark in item.iter_markers("req"):
-            unknown = [row for row in mark.args if row not in known]
-            if unknown or not 1 <= len(mark.args) <= 3:
-                raise pytest.UsageError(f"{item.nodeid}: one to three rows of docs/requirements.csv, not {mark.args}")
+            if wrong := complaint(mark.args, known):
+                raise pytest.UsageError(f"{item.nodeid}: {wrong}")
         # One server, one browser at a time a worker: tests that share a costly fixture stay together.
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.xdist_group(f"browser-{Path(str(item.path)).stem}"))
         elif item.get_closest_marker("postgres"):
             item.add_marker(pytest.mark.xdist_group("postgres"))
-        if item.get_closest_marker("slow") and not config.getoption("-m") and not config.getoption("--slow"):
-            item.add_marker(pytest.mark.skip(reason="only in make test-all"))
+    if not config.getoption("--slow"):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
 
 
 def pytest_configure(config: pytest.Config) -> None:
