@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from web.common import live
 from web.config import checks
 from web.config.env import SetupRefused
 
@@ -141,6 +142,7 @@ class Command(BaseCommand):
         )
 
         def ready() -> None:
+            live.bind_loop()
             if workers:  # in a thread of their own: their start talks to the database, this is the server's event loop
                 threading.Thread(target=workers.start, name="workers", daemon=True).start()
             name = f"[{host}]" if ":" in host else host
