@@ -1,8 +1,5 @@
-from __future__ import annotations
-
 from django.apps import AppConfig
 
 
 class ReportsConfig(AppConfig):
     name = "reports"
-    label = "reports"

@@ -5,21 +5,21 @@ const SHOWN = new Set(['userTask', 'serviceTask', 'sendTask', 'receiveTask', 'ca
 
 interface Node { id: string; name: string; x: number }
 
-/** Activities of the top level of a diagram from left to right; boundary branches far below the main line come last by their x as well. */
+const kind = (el: Element): string => el.tagName.split(':').pop() ?? ''
+
+/** Activities of a diagram and of the sub-process around its main part, from left to right. */
 export function activities(xml: string): Node[] {
-  const doc = new DOMParser().parseFromString(xml, 'application/xml')
-  const process = doc.getElementsByTagNameNS('*', 'process')[0]
-  if (!process) return []
+  const all = [...new DOMParser().parseFromString(xml, 'application/xml').getElementsByTagName('*')]
   const lefts = new Map<string, number>()
-  for (const shape of doc.getElementsByTagNameNS('*', 'BPMNShape')) {
-    const bounds = shape.getElementsByTagNameNS('*', 'Bounds')[0]
+  for (const shape of all.filter((el) => kind(el) === 'BPMNShape')) {
+    const bounds = [...shape.children].find((el) => kind(el) === 'Bounds')
     if (bounds) lefts.set(shape.getAttribute('bpmnElement') ?? '', Number(bounds.getAttribute('x')))
   }
-  return [...process.children]
-    .flatMap((el) => (el.localName === 'subProcess' ? [...el.children] : [el]))
-    .filter((el) => SHOWN.has(el.localName))
+  const process = all.find((el) => kind(el) === 'process')
+  return [...(process?.children ?? [])]
+    .flatMap((el) => (kind(el) === 'subProcess' ? [...el.children] : [el]))
+    .filter((el) => SHOWN.has(kind(el)) && el.getAttribute('name'))
     .map((el) => ({ id: el.getAttribute('id') ?? '', name: el.getAttribute('name') ?? '', x: lefts.get(el.getAttribute('id') ?? '') ?? 0 }))
-    .filter((node) => node.name)
     .sort((a, b) => a.x - b.x)
 }
 

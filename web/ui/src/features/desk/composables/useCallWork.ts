@@ -1,0 +1,118 @@
+import { computed, ref, watch, type Ref } from 'vue'
+import { api } from '@/api/client'
+import type { CallView, Card, Completed, InstanceView, TaskDetail, TaskRow, TicketDetail } from '@/api/types'
+import { say } from '@/app/i18n'
+import { useErrorText } from '@/composables/errors'
+import { useResource } from '@/composables/resource'
+import { toast } from '@/composables/toast'
+import { merge, openWork, workOfTask, workOfTicket, type Work } from '../work'
+
+export interface Caller { customer: Card | null; relation: string; identity: string }
+
+/** The tickets and tasks worked on in one call: opening, choosing, and the task and flow of the chosen one. */
+export function useCallWork(call: Ref<CallView | null>) {
+  const { errorText } = useErrorText()
+  const known = ref(new Map<string, Work[]>())
+  const chosenKey = ref<string | null>(null)
+  const opening = ref<string | null>(null)
+
+  const works = computed<Work[]>(() => {
+    if (!call.value) return []
+    return merge(known.value.get(call.value.id) ?? [], call.value.tickets.map((ticket) => workOfTicket(ticket, say)))
+  })
+  const chosen = computed<Work | null>(() => works.value.find((work) => work.key === chosenKey.value) ?? null)
+  const open = computed(() => openWork(works.value))
+
+  const task = useResource<TaskDetail | null>(async (signal) => {
+    const id = chosen.value?.task
+    return id ? api.get<TaskDetail>(`/api/tasks/${id}`, {}, { signal }) : null
+  }, { immediate: false })
+  const instance = useResource<{ view: InstanceView; xml: string } | null>(async (signal) => {
+    const id = task.data.value?.instance ?? chosen.value?.instance
+    if (!id) return null
+    const view = await api.get<InstanceView>(`/api/instances/${id}`, {}, { signal })
+    return { view, xml: await api.text(view.xml_url || `/api/instances/${id}/diagram`) }
+  }, { immediate: false })
+
+  function put(work: Work) {
+    if (!call.value) return
+    const list = known.value.get(call.value.id) ?? []
+    const rest = list.filter((one) => one.key !== work.key)
+    known.value = new Map(known.value).set(call.value.id, [...rest, work])
+  }
+
+  async function choose(work: Work) {
+    chosenKey.value = work.key
+    if (!work.task && work.ticket) {
+      const detail = await api.get<TicketDetail>(`/api/tickets/${work.ticket}`).catch(() => null)
+      if (detail) put({ ...work, task: detail.task, instance: detail.instance, done: detail.task === null })
+    }
+  }
+
+  /** The purpose is the router: it opens a ticket, its flow starts, and its first form is shown. */
+  async function openTicket(purpose: string, caller: Caller): Promise<void> {
+    if (!call.value || opening.value) return
+    opening.value = purpose
+    try {
+      const ticket = await api.post<TicketDetail>('/api/tickets', {
+        purpose, call: call.value.id, relation: caller.relation, identity: caller.identity, ...(caller.customer ? { customer: caller.customer.id } : {}),
+      })
+      const work = workOfTicket(ticket, say)
+      put(work)
+      chosenKey.value = work.key
+    } catch (error) {
+      toast(errorText(error), { kind: 'danger' })
+    } finally {
+      opening.value = null
+    }
+  }
+
+  /** An older task of this caller is dealt with in this call. */
+  async function take(row: TaskRow): Promise<void> {
+    try {
+      if (!row.mine && row.claimable) await api.post(`/api/tasks/${row.id}/claim`)
+      const work = workOfTask(row)
+      put(work)
+      chosenKey.value = work.key
+    } catch (error) {
+      toast(errorText(error), { kind: 'danger' })
+    }
+  }
+
+  function completed(answer: Completed) {
+    if (!chosen.value) return
+    const mine = answer.next.find((next) => next.mine && next.ticket === chosen.value?.ticket)
+    // The flow may go straight on to a further form for the same person.
+    put({ ...chosen.value, task: mine?.id ?? chosen.value.task, done: !mine })
+    const next = open.value[0]
+    if (!mine && next) void choose(next)
+    void instance.reload()
+  }
+  function undone() {
+    if (chosen.value) put({ ...chosen.value, done: false })
+    void task.reload()
+  }
+  function gone() {
+    if (chosen.value) put({ ...chosen.value, done: true })
+  }
+
+  watch(() => call.value?.id, () => {
+    const first = open.value[0] ?? works.value[0]
+    chosenKey.value = null
+    task.data.value = null
+    instance.data.value = null
+    if (first) void choose(first)
+  }, { immediate: true })
+  // After a reload the tickets of the call come with it.
+  watch(() => works.value.length, () => {
+    if (!chosenKey.value && open.value[0]) void choose(open.value[0])
+  })
+  watch(() => chosen.value?.task, (id) => {
+    task.data.value = null
+    instance.data.value = null
+    if (id) void task.reload().then(() => instance.reload())
+    else if (chosen.value?.instance) void instance.reload()
+  })
+
+  return { works, chosen, open, task, instance, opening, choose, openTicket, take, completed, undone, gone }
+}

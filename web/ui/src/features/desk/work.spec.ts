@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import type { CallView, Purpose, TicketRow } from '@/api/types'
+import { finished, merge, openWork, purposeKeys, shownCall, workOfTicket } from './work'
+
+const call = (id: string, state: CallView['state'], ended: string | null = null): CallView => ({
+  id, state, ended_at: ended, direction: 'in', muted: false, number: '', area: null, queue: null, called: '', started_at: '', answered_at: null, held_since: null, state_since: '',
+  verified: false, card: null, candidates: [], open_tasks: [], tickets: [], purpose: null, history: null, reason: null,
+})
+const ticket = (number: string, task: string | null = null): TicketRow => ({ number, kind: 'consult', kind_title: { zh: '咨询', en: 'Inquiry' }, status: 'open', outcome: null, owner: null, opened_at: '', due_at: null, task })
+const say = (text: TicketRow['kind_title']) => (typeof text === 'string' ? text : text.zh)
+
+describe('work in a call', () => {
+  it('shows the living call before an ended one, and the ended one until it is put away', () => {
+    const calls = [call('a', 'ended', '2026-01-01'), call('b', 'ended', '2026-01-02'), call('c', 'talking')]
+    expect(shownCall(calls, calls[2], new Set())?.id).toBe('c')
+    expect(shownCall(calls.slice(0, 2), null, new Set())?.id).toBe('b')
+    expect(shownCall(calls.slice(0, 2), null, new Set(['a', 'b']))).toBeNull()
+  })
+
+  it('keeps what the page knows when the row of the call comes again', () => {
+    const mine = merge([], [workOfTicket(ticket('T1', 'task1'), say)]).map((work) => ({ ...work, done: true }))
+    const again = merge(mine, [workOfTicket(ticket('T1'), say), workOfTicket(ticket('T2', 'task2'), say)])
+    expect(again.map((work) => [work.key, work.task, work.done])).toEqual([['ticket:T1', 'task1', true], ['ticket:T2', 'task2', false]])
+    expect(openWork(again).map((work) => work.key)).toEqual(['ticket:T2'])
+  })
+
+  it('is finished when the call ended and no form of it is open', () => {
+    const open = merge([], [workOfTicket(ticket('T1', 'task1'), say)])
+    expect(finished(call('a', 'ended'), open, null)).toBe(false)
+    expect(finished(call('a', 'ended'), [], null)).toBe(true)
+    expect(finished(call('a', 'talking'), [], null)).toBe(false)
+  })
+
+  it('gives the keys 1 to 5 to purposes in their order, and none to the others', () => {
+    const purpose = (key: string, shortcut: number): Purpose => ({ key, shortcut, title: { zh: key, en: key }, flow: key, enabled: true, why_not: null, subtypes: [] })
+    expect(purposeKeys([purpose('other', 5), purpose('blacklist', 0), purpose('appointment', 1)]).map((one) => one.key)).toEqual(['appointment', 'other'])
+  })
+})
