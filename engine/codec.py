@@ -1,4 +1,4 @@
-"""An instance as a few hundred bytes and back. The diagram is not in it: a definition is parsed once, not stored per case.
+"""An instance as a few hundred bytes and back. The diagram is not in it: a definition is parsed once, not per case.
 
 Layout (version 1, JSON):
 ``[1, digest, status, business key, seed, counter, data, top, calls]`` where ``top`` is a list of tasks and ``calls``
@@ -139,6 +139,13 @@ def decode(state: bytes, definition: Definition, engine: Any) -> Instance:
     except (KeyError, IndexError, AttributeError) as error:
         raise StateError(f"the state does not fit the definition: {error!r}") from None
     return Instance(definition, workflow, ids, business_key, status, data)
+
+
+def recode(state: bytes, definition: Definition) -> bytes:
+    """Read a state and write it again: the same bytes, if nothing is lost on the way."""
+    instance = decode(state, definition, None)
+    with numbering(instance.ids):
+        return encode(instance)
 
 
 def _rows(workflow: Any, numbers: dict[UUID, int]) -> list[list[Any]]:

@@ -157,7 +157,7 @@ def _define(bundle: Bundle, drawing: Drawing) -> Definition:
         elements=elements,
         forms=drawing.forms,
         start_message=next((e.message for e in starts if e.message), None),
-        lanes={e.lane for e in drawing.elements() if e.lane and e.kind == "userTask"} | own.lanes,
+        lanes={e.lane for e in drawing.elements() if e.lane and e.kind == "userTask"} | set(own.lane_ids),
         first_user_task=next(_reached(drawing, starts[0] if starts else None), None),
         processes={key: dict(process.elements) for key, process in drawing.processes.items()},
         flows={key: dict(process.flows) for key, process in drawing.processes.items()},

@@ -24,15 +24,14 @@ from SpiffWorkflow.bpmn.parser.task_parsers import ConditionalGatewayParser, Gat
 from SpiffWorkflow.bpmn.specs.bpmn_process_spec import BpmnProcessSpec
 from SpiffWorkflow.bpmn.specs.control import BoundaryEventSplit, SimpleBpmnTask, _EndJoin
 from SpiffWorkflow.bpmn.specs.defaults import BoundaryEvent as LibraryBoundaryEvent
+from SpiffWorkflow.bpmn.specs.defaults import EndEvent as LibraryEndEvent
 from SpiffWorkflow.bpmn.specs.defaults import EventBasedGateway as LibraryEventBasedGateway
+from SpiffWorkflow.bpmn.specs.defaults import ExclusiveGateway as LibraryExclusiveGateway
 from SpiffWorkflow.bpmn.specs.defaults import InclusiveGateway as LibraryInclusiveGateway
 from SpiffWorkflow.bpmn.specs.defaults import IntermediateCatchEvent, IntermediateThrowEvent, StartEvent
-from SpiffWorkflow.bpmn.specs.defaults import EndEvent as LibraryEndEvent
-from SpiffWorkflow.bpmn.specs.defaults import ExclusiveGateway as LibraryExclusiveGateway
 from SpiffWorkflow.bpmn.specs.defaults import ParallelGateway as LibraryParallelGateway
 from SpiffWorkflow.bpmn.specs.event_definitions import MultipleEventDefinition, NoneEventDefinition
 from SpiffWorkflow.bpmn.specs.event_definitions.base import EventDefinition
-from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
 from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import LoopTask
 from SpiffWorkflow.spiff.parser.event_parsers import (
     SpiffBoundaryEventParser,
@@ -215,7 +214,7 @@ class Message(Event):
     def arm(self, task: Task) -> None:
         slot = self.slot(task)
         if "keys" not in slot:
-            slot["keys"], slot["subject"] = engine_of(task).address(task, self.element)
+            slot["keys"], slot["subjects"] = engine_of(task).address(task, self.element)
 
     def update_task_data(self, task: Task) -> None:
         if self.element.message_variable:

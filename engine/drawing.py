@@ -16,15 +16,36 @@ from engine.xml import find, read, tag, text
 
 Files = Mapping[str, bytes]
 ACTIVITIES = frozenset(
-    "userTask serviceTask scriptTask sendTask receiveTask businessRuleTask callActivity subProcess".split()
+    [
+        "userTask",
+        "serviceTask",
+        "scriptTask",
+        "sendTask",
+        "receiveTask",
+        "businessRuleTask",
+        "callActivity",
+        "subProcess",
+    ]
 )
-GATEWAYS = frozenset("exclusiveGateway parallelGateway inclusiveGateway eventBasedGateway".split())
-EVENTS = frozenset("startEvent endEvent intermediateCatchEvent intermediateThrowEvent boundaryEvent".split())
+GATEWAYS = frozenset(["exclusiveGateway", "parallelGateway", "inclusiveGateway", "eventBasedGateway"])
+EVENTS = frozenset(["startEvent", "endEvent", "intermediateCatchEvent", "intermediateThrowEvent", "boundaryEvent"])
 SUPPORTED = ACTIVITIES | GATEWAYS | EVENTS
 # Parts of a diagram that carry no behaviour.
 SILENT = frozenset(
-    "sequenceFlow laneSet textAnnotation association group documentation extensionElements incoming outgoing "
-    "multiInstanceLoopCharacteristics potentialOwner humanPerformer".split()
+    [
+        "sequenceFlow",
+        "laneSet",
+        "textAnnotation",
+        "association",
+        "group",
+        "documentation",
+        "extensionElements",
+        "incoming",
+        "outgoing",
+        "multiInstanceLoopCharacteristics",
+        "potentialOwner",
+        "humanPerformer",
+    ]
 )
 _ROLE = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -52,7 +73,7 @@ class MultiInstance:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One drawn node. ``kind`` is the BPMN tag, ``process`` the flow it is drawn in, ``scope`` its sub-process (or flow)."""
+    """One drawn node. ``kind`` is the BPMN tag, ``process`` the flow it stands in, ``scope`` its sub-process."""
 
     id: str
     kind: str
@@ -107,7 +128,7 @@ class Process:
     root: etree._Element
     elements: dict[str, Element] = field(default_factory=dict)
     flows: dict[str, SequenceFlow] = field(default_factory=dict)
-    lanes: set[str] = field(default_factory=set)
+    lane_ids: dict[str, str] = field(default_factory=dict)  # role -> id of its lane
     scopes: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
@@ -204,7 +225,7 @@ class _Reader:
         self.lane_of: dict[str, str] = {}
         for lane in find(root, "//bpmn:lane"):
             role = role_of(lane.get("name") or "", lane.get("id") or "")
-            process.lanes.add(role)
+            process.lane_ids.setdefault(role, lane.get("id") or role)
             for ref in find(lane, "./bpmn:flowNodeRef"):
                 self.lane_of[text(ref)] = role
 

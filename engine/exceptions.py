@@ -79,6 +79,12 @@ class StateError(EngineError):
     code = "state_unreadable"
 
 
+class CasesError(EngineError):
+    """cases.yaml cannot be read; the message names the case and the step."""
+
+    code = "cases_invalid"
+
+
 class StimulusRefused(EngineError):
     """The stimulus does not fit: ``code`` is not_open, not_due, not_addressed, not_skippable or ended."""
 

@@ -276,6 +276,13 @@ def _length(value: Any) -> int:
     return len(value)
 
 
+def _between(start: Any, end: Any, share: Any) -> str:
+    if isinstance(share, bool) or not 0 <= _number(share) <= 1:
+        raise ValueError("a share is a number from 0 to 1")
+    first = parse_instant(start)
+    return (first + (parse_instant(end) - first) * share).isoformat()
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """One function of the language: ``act`` gets the scope first when ``timed``."""
@@ -292,6 +299,7 @@ FUNCTIONS: dict[str, Function] = {
     "business_time": Function(lambda s, h: s.calendar.add_business(s.moment(), _hours(h)).isoformat(), 1, 1, True),
     "date_add": Function(lambda at, span: (parse_instant(at) + _span(span)).isoformat(), 2, 2),
     "before": Function(lambda a, b: parse_instant(a) < parse_instant(b), 2, 2),
+    "time_between": Function(_between, 3, 3),
     "len": Function(_length, 1, 1),
     "min": Function(_extreme(min), 1, 20),
     "max": Function(_extreme(max), 1, 20),

@@ -27,7 +27,8 @@ from engine.calendars import AlwaysOpen, Calendar
 from engine.codec import Ids, Instance, decode, encode, numbering
 from engine.decisions import Decision
 from engine.definitions import Definition
-from engine.dialect import Message, Timer as TimerEvent
+from engine.dialect import Message
+from engine.dialect import Timer as TimerEvent
 from engine.drawing import Element
 from engine.durations import parse_cycle, parse_duration, parse_instant
 from engine.exceptions import (
@@ -138,7 +139,10 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """A waiting message catch. ``subject`` like "customer:812" for subject addressing, else name + ``keys``."""
+    """A waiting message catch. ``subject`` like "customer:812" for subject addressing, else name + ``keys``.
+
+    A catch with several subjects, like an event-based gateway, stands here once for each, with the same ``id``.
+    """
 
     id: str
     element: str
@@ -162,7 +166,7 @@ class Thrown:
 
 @dataclass(frozen=True, slots=True)
 class TrailStep:
-    """One thing that happened. ``action`` is entered, completed, fired, cancelled, taken, end, skipped or rescheduled."""
+    """One thing that happened. ``action``: entered, completed, fired, cancelled, taken, end, skipped, rescheduled."""
 
     element: str
     kind: str
@@ -334,8 +338,8 @@ class _Engine:
             return source
         return self.evaluate(task, source)
 
-    def address(self, task: Task, element: Element) -> tuple[dict[str, str], str | None]:
-        """Keys and subject of a message element. An empty subject ("" or "customer:") is nobody's address: ""."""
+    def address(self, task: Task, element: Element) -> tuple[dict[str, str], list[str] | None]:
+        """Keys and subjects of a message element; None = addressed by keys. An empty subject is nobody's address."""
         keys = {
             name.removeprefix("key."): _as_text(self.evaluate(task, source))
             for name, source in element.properties.items()
@@ -344,16 +348,17 @@ class _Engine:
         source = element.properties.get("subject")
         if source is None:
             return keys, None
-        subject = _as_text(self.evaluate(task, source))
-        return keys, "" if subject.endswith(":") else subject
+        subjects = [one for one in _as_list(self.evaluate(task, source)) if one and not one.endswith(":")]
+        return keys, list(dict.fromkeys(subjects))
 
     def throw(self, task: Task, element: Element) -> None:
         payload = self.evaluate(task, element.message_payload) if element.message_payload else {}
-        keys, subject = self.address(task, element)
+        keys, subjects = self.address(task, element)
         other = element.properties.get("businessKey")
         business_key = _as_text(self.evaluate(task, other)) if other else self.business_key
         payload = payload if isinstance(payload, dict) else {"value": payload}
-        self.thrown.append(Thrown(element.message or "", business_key, keys, payload, subject or None))
+        for subject in [None] if subjects is None else subjects:
+            self.thrown.append(Thrown(element.message or "", business_key, keys, payload, subject))
 
     def is_skipped(self, task: Task) -> bool:
         identifier = str(task.id)
@@ -421,13 +426,14 @@ class _Engine:
     def _deliver(self, stimulus: Deliver) -> None:
         task = self._find(stimulus.task_id)
         waiting = dialect.events_of(task) if task.has_state(TaskState.WAITING) else []
+        if any(event.slot(task).get("fired") for event in waiting):
+            raise StimulusRefused("not_open", stimulus.task_id)
         for event in waiting:
-            if isinstance(event, Message) and not event.has_fired(task):
-                if event.element.message == stimulus.name:
-                    payload = dict(stimulus.payload)
-                    self._bounded(payload, stimulus.task_id)
-                    event.fire(task, payload)
-                    return
+            if isinstance(event, Message) and event.element.message == stimulus.name:
+                payload = dict(stimulus.payload)
+                self._bounded(payload, stimulus.task_id)
+                event.fire(task, payload)
+                return
         raise StimulusRefused("not_addressed" if waiting else "not_open", stimulus.task_id)
 
     def _skip(self, stimulus: Skip) -> None:
@@ -562,7 +568,7 @@ class _Engine:
             for task, event in self._catches():
                 slot = event.slot(task)
                 fits = all(message.keys.get(name) == value for name, value in slot["keys"].items())
-                if event.element.message == message.name and slot["subject"] is None and fits:
+                if event.element.message == message.name and slot["subjects"] is None and fits:
                     self.thrown.remove(message)
                     event.fire(task, message.payload)
                     return self._wake()
@@ -586,8 +592,7 @@ class _Engine:
 
     def _opening(self, task: Task) -> dict[str, Any]:
         """Who may do it and until when: computed once, when the task opens, and kept."""
-        element = self._element(task)
-        assert element is not None
+        element = self._drawn(task)
         with self.guard_task(task):
             properties = element.properties
             owners = [one for source in element.owners for one in _as_list(self.evaluate(task, source))]
@@ -652,8 +657,7 @@ class _Engine:
                 self.note(task, "cancelled")
 
     def _open_task(self, task: Task) -> OpenTask:
-        element, opened = self._element(task), task.internal_data["open"]
-        assert element is not None
+        element, opened = self._drawn(task), task.internal_data["open"]
         return OpenTask(
             id=str(task.id),
             element=element.id,
@@ -685,10 +689,12 @@ class _Engine:
                 if isinstance(event, TimerEvent) and slot.get("due"):
                     due = parse_instant(slot["due"])
                     timers.append(Timer(str(task.id), element.id, due, attached, element.process))
-                elif isinstance(event, Message) and "keys" in slot and slot["subject"] != "":
-                    keys, subject = dict(slot["keys"]), slot["subject"]
-                    name = element.message or ""
-                    awaited.append(Awaited(str(task.id), element.id, name, keys, subject, attached, element.process))
+                elif isinstance(event, Message) and "keys" in slot:
+                    for subject in [None] if slot["subjects"] is None else slot["subjects"]:
+                        keys, name = dict(slot["keys"]), element.message or ""
+                        awaited.append(
+                            Awaited(str(task.id), element.id, name, keys, subject, attached, element.process)
+                        )
         return timers, awaited
 
     # Looking around.
@@ -705,6 +711,12 @@ class _Engine:
     def _element(self, task: Task) -> Element | None:
         identifier = getattr(task.task_spec, "bpmn_id", None)
         return self.definition.element(task.workflow.spec.name, identifier) if identifier else None
+
+    def _drawn(self, task: Task) -> Element:
+        element = self._element(task)
+        if element is None:
+            raise LookupError(f"{task.task_spec.name} is not drawn")
+        return element
 
     def _element_id(self, task: Task) -> str:
         element = self._element(task)

@@ -1,7 +1,8 @@
-"""Helpers for testing flows: small bundles from a few lines, and a play that walks an instance with a hand-turned clock."""
+"""Helpers for testing flows: bundles from a few lines, and a play of one instance with a clock turned by hand."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -40,7 +41,7 @@ def flows(*lines: str) -> str:
     for line in lines:
         path, _, condition = line.partition("[")
         names = _FLOW.split(path.strip())
-        for index, (source, target) in enumerate(zip(names, names[1:], strict=False)):
+        for index, (source, target) in enumerate(itertools.pairwise(names)):
             last = index == len(names) - 2 and condition
             inner = f"<conditionExpression>{_escape(condition.rstrip(' ]'))}</conditionExpression>" if last else ""
             made.append(
