@@ -19,7 +19,7 @@ def production(settings: Any) -> Any:
     """A complete production configuration; each test spoils one thing."""
     settings.PRODUCTION = True
     settings.DEBUG = False
-    settings.ALLOWED_HOSTS = ["desk.example.cn"]
+    settings.PUBLIC_HOSTS = ["desk.example.cn"]
     settings.SECRET_KEY = "k" * 60
     settings.SECRET_KEY_IS_OWN = True
     settings.CTI_DRIVER = "asterisk"
@@ -38,8 +38,8 @@ def test_a_complete_configuration_may_start(production: Any) -> None:
     "name, value, code",
     [
         ("DEBUG", True, "zuoxi.E001"),
-        ("ALLOWED_HOSTS", [], "zuoxi.E002"),
-        ("ALLOWED_HOSTS", ["*"], "zuoxi.E002"),
+        ("PUBLIC_HOSTS", [], "zuoxi.E002"),
+        ("PUBLIC_HOSTS", ["*"], "zuoxi.E002"),
         ("SECRET_KEY_IS_OWN", False, "zuoxi.E003"),
         ("SECRET_KEY", "short", "zuoxi.E003"),
         ("CTI_DRIVER", "simulator", "zuoxi.E004"),

@@ -26,7 +26,7 @@ def findings() -> Iterator[CheckMessage]:
     """Everything that must not be true of an installation with real people in it."""
     if settings.DEBUG:
         yield _refused(1, "DEBUG is on.", "Unset DEBUG: error pages would show data and settings.")
-    if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
+    if not settings.PUBLIC_HOSTS or "*" in settings.PUBLIC_HOSTS:
         yield _refused(2, "ALLOWED_HOSTS names no host.", "Set ALLOWED_HOSTS to the names browsers use.")
     if not settings.SECRET_KEY_IS_OWN or len(settings.SECRET_KEY) < 50:
         yield _refused(3, "SECRET_KEY is the one made for a trial.", "Set SECRET_KEY to 50 random characters or more.")

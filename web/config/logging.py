@@ -77,6 +77,7 @@ def configure(*, level: str, as_json: bool) -> dict[str, Any]:
             "django.request": {"level": "ERROR", "filters": ["broken"]},  # a 404 or 409 is an answer, not news
             "axes": {"level": "WARNING"},
             "celery": {"level": "WARNING"},
+            "kombu": {"level": "ERROR"},
             "SpiffWorkflow": {"level": "WARNING"},
             "spiff": {"level": "WARNING"},
         },

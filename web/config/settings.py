@@ -41,7 +41,8 @@ TOKEN_FILE = DATA_DIR / "scenario.token"  # lets `make scenario` in from this ma
 MEDIA_ROOT = DATA_DIR / "files"
 
 DEBUG = env.bool("DEBUG", default=False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]"])
+PUBLIC_HOSTS = env.list("ALLOWED_HOSTS", default=[])  # production names them
+ALLOWED_HOSTS = [*PUBLIC_HOSTS, "localhost", "127.0.0.1", "[::1]"]  # health checks ask from this machine
 if TESTING:
     ALLOWED_HOSTS = [*ALLOWED_HOSTS, "testserver"]
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
