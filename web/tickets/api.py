@@ -1,3 +1,181 @@
 from __future__ import annotations
 
-urlpatterns: list = []
+from django.db.models import Min, Q
+from django.urls import path
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from web.accounts import services as accounts
+from web.calls.models import Call
+from web.common import seals
+from web.common.errors import NotFound
+from web.common.idempotency import Idempotent
+from web.common.paging import keyset
+from web.common.scope import scope
+from web.customers import services as customers
+from web.customers.models import IDENTITIES, RELATIONS, Customer
+from web.workflow import services as workflow
+
+from . import services, views
+from .models import Ticket
+
+
+class OpenTicketIn(serializers.Serializer):
+    purpose = serializers.CharField(max_length=40)
+    call = serializers.IntegerField(required=False, allow_null=True)
+    customer = serializers.IntegerField(required=False, allow_null=True)
+    relation = serializers.ChoiceField(RELATIONS, required=False)
+    identity = serializers.ChoiceField(IDENTITIES, required=False)
+    summary = serializers.CharField(required=False, allow_blank=True, max_length=400)
+
+
+class OutboundIn(serializers.Serializer):
+    customer = serializers.IntegerField()
+
+
+class BlockIn(serializers.Serializer):
+    call = serializers.IntegerField()
+
+
+class StartFlowIn(serializers.Serializer):
+    customer = serializers.IntegerField(required=False, allow_null=True)
+    data = serializers.DictField(child=serializers.JSONField(), required=False)
+
+
+class StartedOut(serializers.Serializer):
+    ticket = serializers.CharField()
+    instance = serializers.IntegerField()
+    task = serializers.IntegerField(allow_null=True)
+
+
+def find(model, user, pk, *, called: str):
+    """The row when the user may see it; the same answer for «not there» and «not yours»."""
+    row = scope(model.objects.all(), user).filter(pk=pk).first()
+    if row is None:
+        raise NotFound(what=called)
+    return row
+
+
+class Tickets(Idempotent, APIView):
+    @extend_schema(
+        parameters=[OpenApiParameter(name, str) for name in ("kind", "status", "mine", "search", "cursor")],
+        responses=views.TicketPage,
+        operation_id="tickets_list",
+    )
+    def get(self, request):
+        asked = request.query_params
+        rows = scope(Ticket.objects.all(), request.user).annotate(
+            task_due_at=Min("instance__tasks__due_at", filter=Q(instance__tasks__state="open"))
+        )
+        if asked.get("kind"):
+            rows = rows.filter(kind=asked["kind"])
+        if asked.get("status") in ("open", "closed"):
+            rows = rows.filter(closed_at__isnull=asked["status"] == "open")
+        if asked.get("mine"):
+            rows = rows.filter(Q(owner=request.user) | Q(opened_by=request.user))
+        if asked.get("search"):
+            rows = rows.filter(_found_by(asked["search"].strip()))
+        rows = rows.select_related("customer", "owner", "group", "instance__version__definition").defer(
+            "instance__state"
+        )
+        page, following = keyset(rows, by="opened_at", cursor=asked.get("cursor"), descending=True)
+        return Response({"results": [views.row(ticket) for ticket in page], "next": following})
+
+    @extend_schema(request=OpenTicketIn, responses={201: views.TicketDetail}, operation_id="tickets_open")
+    def post(self, request):
+        accounts.require(request.user, "tickets.open")
+        asked = OpenTicketIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        call = (
+            find(Call, request.user, asked.validated_data["call"], called="call")
+            if asked.validated_data.get("call")
+            else None
+        )
+        wanted = asked.validated_data.get("customer") or (call and call.customer_id)
+        customer = find(Customer, request.user, wanted, called="customer") if wanted else None
+        ticket = services.open_ticket(
+            acting_user=request.user,
+            purpose=asked.validated_data["purpose"],
+            call=call,
+            customer=customer,
+            summary=asked.validated_data.get("summary", ""),
+            relation=asked.validated_data.get("relation"),
+            identity=asked.validated_data.get("identity"),
+        )
+        return Response(views.detail(ticket, request.user), status=201)
+
+
+def _found_by(text: str) -> Q:
+    """A ticket number, or a phone number or name exactly (sealed columns are searched by blind index)."""
+    number = customers.normalise(text)
+    found = Q(number__icontains=text) | Q(customer__name_index=seals.blind(text, kind="name"))
+    return found | Q(caller_token=seals.blind(number, kind="number")) if number else found
+
+
+class OneTicket(APIView):
+    @extend_schema(responses=views.TicketDetail, operation_id="tickets_read")
+    def get(self, request, number: str):
+        ticket = scope(Ticket.objects.filter(number=number), request.user).first()
+        if ticket is None:
+            raise NotFound(what="ticket")
+        return Response(views.detail(ticket, request.user))
+
+
+class Outbound(Idempotent, APIView):
+    @extend_schema(request=OutboundIn, responses={201: views.TicketDetail}, operation_id="tickets_outbound")
+    def post(self, request):
+        """An outbound task for a customer of one's own (S-14): the flow's first task asks when and why."""
+        accounts.require(request.user, "tickets.open")
+        asked = OutboundIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        customer = find(Customer, request.user, asked.validated_data["customer"], called="customer")
+        number = customers.main_number(customer)
+        ticket = services.want_outbound(source="own", number=number, customer=customer, acting_user=request.user)
+        return Response(views.detail(ticket, request.user), status=201)
+
+
+class BlockWish(Idempotent, APIView):
+    @extend_schema(request=BlockIn, responses={201: views.TicketDetail}, operation_id="tickets_block")
+    def post(self, request):
+        """Apply to put the number of a call on the blacklist (S-35); a withheld number cannot be listed."""
+        accounts.require(request.user, "tickets.open")
+        asked = BlockIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        call = find(Call, request.user, asked.validated_data["call"], called="call")
+        if not call.number:
+            raise services.NoNumber()
+        ticket = services.open_ticket(
+            acting_user=request.user, kind="blacklist", call=call, customer=call.customer, source="call"
+        )
+        return Response(views.detail(ticket, request.user), status=201)
+
+
+class StartFlow(Idempotent, APIView):
+    @extend_schema(request=StartFlowIn, responses={201: StartedOut}, operation_id="flows_start")
+    def post(self, request, key: str):
+        """Start any deployed flow without a call (X-01: a flow needs no code to be started)."""
+        accounts.require(request.user, "tickets.open")
+        asked = StartFlowIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wanted = asked.validated_data.get("customer")
+        customer = find(Customer, request.user, wanted, called="customer") if wanted else None
+        ticket = services.open_ticket(
+            acting_user=request.user,
+            kind=key,
+            customer=customer,
+            data=asked.validated_data.get("data"),
+            number=customers.main_number(customer) if customer else None,
+        )
+        task = workflow.first_task_of(ticket.instance, request.user)
+        return Response({"ticket": ticket.number, "instance": ticket.instance_id, "task": task and task.pk}, status=201)
+
+
+urlpatterns = [
+    path("tickets", Tickets.as_view()),
+    path("tickets/outbound", Outbound.as_view()),
+    path("tickets/block-wish", BlockWish.as_view()),
+    path("tickets/<str:number>", OneTicket.as_view()),
+    path("flows/<str:key>/start", StartFlow.as_view()),
+]

@@ -1,0 +1,64 @@
+"""What the rooms below know of a ticket only by its business key: whose it is, which number, how it shows in an inbox."""
+
+from __future__ import annotations
+
+from web.customers.models import Customer
+
+from . import services
+from .models import Ticket
+
+
+def subject_of(instance) -> list[tuple[str, int]]:
+    """What working on this instance gives access to (kinds of AccessGrant)."""
+    ticket = Ticket.objects.filter(instance=instance).only("pk", "customer_id", "call_id").first()
+    if ticket is None:
+        return []
+    found = [("ticket", ticket.pk)]
+    if ticket.customer_id:
+        found.append(("customer", ticket.customer_id))
+    if ticket.call_id:
+        found.append(("call", ticket.call_id))
+    return found
+
+
+def decorate(rows: list[dict]) -> None:
+    """Add `ticket`, `customer` (masked) and `vip` to inbox rows in one query; rows carry `business_key`."""
+    numbers = {
+        row["business_key"].partition(":")[2] for row in rows if row.get("business_key", "").startswith("ticket:")
+    }
+    columns = ("number", "customer__name_masked", "customer__is_vip", "caller_masked", "source", "repeats")
+    found = {row["number"]: row for row in Ticket.objects.filter(number__in=numbers).values(*columns)}
+    for row in rows:
+        ticket = found.get(row.get("business_key", "").partition(":")[2])
+        row["ticket"] = ticket["number"] if ticket else None
+        row["customer"] = (ticket["customer__name_masked"] or ticket["caller_masked"]) if ticket else None
+        row["vip"] = bool(ticket and ticket["customer__is_vip"])
+        row["source"] = ticket["source"] if ticket else None
+        row["repeats"] = ticket["repeats"] if ticket else 1
+
+
+def close_with_flow(instance) -> None:
+    """A flow that ended without `tickets.close` closes its ticket all the same; its end event is the outcome."""
+    ticket = Ticket.objects.open().filter(instance=instance).first()
+    if ticket:
+        outcome = (
+            "cancelled"
+            if instance.status == instance.CANCELLED
+            else (instance.ends[-1] if instance.ends else "completed")
+        )
+        services.close_ticket(ticket, outcome=outcome[:40])
+
+
+def customer_of(business_key: str) -> Customer | None:
+    ticket = services.by_key(business_key)
+    return ticket.customer if ticket else None
+
+
+def number_of(business_key: str) -> str | None:
+    ticket = services.by_key(business_key)
+    return ticket.caller if ticket else None
+
+
+def recipient_of(business_key: str) -> tuple[Customer | None, str | None]:
+    ticket = services.by_key(business_key)
+    return (ticket.customer, ticket.caller) if ticket else (None, None)

@@ -1,0 +1,248 @@
+"""Tickets: one per business case. Opening one starts its flow in the same transaction (ARCHITECTURE 4, row 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from web.accounts.models import Group, User
+from web.calls import services as calls
+from web.calls.models import Call, Purpose
+from web.common import audit, clock, seals
+from web.common.errors import BadInput, DomainError, NotAllowed
+from web.common.masking import mask_number
+from web.common.publishing import publish
+from web.customers.models import Customer
+from web.jobs import services as jobs
+from web.workflow import services as workflow
+
+from .events import TicketChanged, TicketOpened
+from .models import Ticket, TicketCall, TicketSequence
+
+MISSED_CALL = "missed_call"
+# REQUIREMENTS 6.2: where an outbound task may come from. Gathered: one open ticket per source and number (S-46).
+OUTBOUND_SOURCES = {
+    MISSED_CALL: True,
+    "website_registration": True,
+    "website_order": False,
+    "fax": False,
+    "email": False,
+    "website_message": False,
+    "own": False,
+    "wechat_registration": True,
+    "voicemail": False,
+    "return_visit": False,
+    "waiting_list": False,
+}
+
+
+class FlowNotDeployed(DomainError):
+    """Nobody has drawn this flow yet, so no ticket of its kind can be opened."""
+
+    code, status = "flow_not_deployed", 409
+
+
+class NoNumber(DomainError):
+    """The caller withheld the number: nothing can be dialled or listed."""
+
+    code, status = "number_withheld", 409
+
+
+def next_number() -> str:
+    """T20261122-0042: the day at the centre and a counter, each taken once (conditional update)."""
+    day = clock.now().astimezone(ZoneInfo(settings.TIME_ZONE)).strftime("%Y%m%d")
+    while True:
+        row = TicketSequence.objects.filter(day=day).first()
+        if row is None:
+            try:
+                with transaction.atomic():
+                    row = TicketSequence.objects.create(day=day)
+            except IntegrityError:
+                continue
+        if TicketSequence.objects.filter(pk=row.pk, next=row.next).update(next=F("next") + 1):
+            return f"T{day}-{row.next:04d}"
+
+
+@transaction.atomic
+def open_ticket(
+    *,
+    acting_user: User | None,
+    purpose: str | None = None,
+    kind: str | None = None,
+    call: Call | None = None,
+    customer: Customer | None = None,
+    number: str | None = None,
+    source: str | None = None,
+    summary: str = "",
+    data: dict[str, Any] | None = None,
+    gather_key: str | None = None,
+    group: Group | None = None,
+    relation: str | None = None,
+    identity: str | None = None,
+) -> Ticket:
+    """Open a ticket for `purpose` (its flow) or directly of `kind` = flow key; the flow runs to its first user task.
+
+    `number` is E.164 and defaults to the call's. `data` are further start data of the flow: keys and flags only, never personal values.
+    FlowNotDeployed when no flow is behind the purpose; IntegrityError when an open ticket has the same gather_key.
+    """
+    flow = kind or _flow_of(purpose)
+    if not workflow.flow_is_deployed(flow):
+        raise FlowNotDeployed(flow=flow)
+    number = number or (call.number if call else None)
+    token = seals.blind(number, kind="number") if number else None
+    group = group or _group_of(acting_user)
+    ticket = Ticket.objects.create(
+        number=next_number(),
+        kind=flow,
+        purpose=purpose,
+        source=source,
+        summary=summary or None,
+        customer=customer,
+        call=call,
+        caller=number,
+        caller_token=token,
+        caller_masked=mask_number(number) or None,
+        owner=acting_user,
+        group=group,
+        gather_key=gather_key,
+        opened_by=acting_user,
+    )
+    if call:
+        TicketCall.objects.create(ticket=ticket, call=call, role="opened")
+        calls.tag(call, purpose=purpose, relation=relation, identity=identity, acting_user=acting_user)
+    start_data = {
+        **(data or {}),
+        "customer": str(customer.pk) if customer else "",
+        "number": token or "",
+        "call": str(call.pk) if call else "",
+        "opened_by": acting_user.number if acting_user else "",
+        "group": group.key if group else "",
+        "ticket": ticket.number,
+        "source": source or ("call" if call else "own"),
+        "kind": purpose or flow,
+    }
+    person = customer.subject if customer else ""
+    audit.audit("ticket.opened", f"ticket:{ticket.pk}", actor=acting_user, person=person, kind=flow)
+    instance = workflow.start(
+        flow, key=ticket.key, data=start_data, acting_user=acting_user, person=person, before_run=_attach(ticket)
+    )
+    ticket.refresh_from_db()
+    publish(TicketOpened(ticket.pk))
+    assert ticket.instance_id == instance.pk  # noqa: S101 - the flow's verbs found their ticket through this link
+    return ticket
+
+
+def _attach(ticket: Ticket):
+    def attach(instance) -> None:
+        Ticket.objects.filter(pk=ticket.pk).update(instance=instance)
+
+    return attach
+
+
+def _flow_of(purpose: str | None) -> str:
+    row = Purpose.objects.filter(key=purpose, is_active=True).first()
+    if row is None:
+        raise BadInput("unknown_purpose", fields={"purpose": [{"code": "unknown"}]})
+    if not row.flow:
+        raise FlowNotDeployed(flow=purpose)
+    return row.flow
+
+
+def _group_of(user: User | None) -> Group | None:
+    if user is None:
+        return None
+    membership = user.memberships.select_related("group").order_by("pk").first()
+    return membership.group if membership else None
+
+
+@transaction.atomic
+def want_outbound(
+    *,
+    source: str,
+    number: str | None,
+    customer: Customer | None = None,
+    call: Call | None = None,
+    acting_user: User | None = None,
+    group: Group | None = None,
+) -> Ticket:
+    """Somebody is to be called (9.4). The same number from the same gathering source adds to the open ticket instead of opening a second
+    one (S-46): the flow hears `outbound.again` and counts. NoNumber when there is nothing to dial."""
+    if source not in OUTBOUND_SOURCES:
+        raise BadInput("unknown_source", fields={"source": [{"code": "unknown"}]})
+    if not number:
+        raise NoNumber()
+    key = f"{source}:{seals.blind(number, kind='number')}" if OUTBOUND_SOURCES[source] else None
+    gathered = key and _add_to_open(key, call)
+    if gathered:
+        return gathered
+    try:
+        with transaction.atomic():
+            return open_ticket(
+                acting_user=acting_user, kind="outbound_task", call=call, customer=customer, number=number,
+                source=source, gather_key=key, group=group,
+            )  # fmt: skip
+    except IntegrityError:  # another missed call of this number was quicker
+        gathered = key and _add_to_open(key, call)
+        if not gathered:
+            raise
+        return gathered
+
+
+def _add_to_open(key: str, call: Call | None) -> Ticket | None:
+    ticket = Ticket.objects.open().filter(gather_key=key).first()
+    if ticket is None:
+        return None
+    if call is not None:
+        link, is_new = TicketCall.objects.get_or_create(ticket=ticket, call=call, defaults={"role": "gathered"})
+        if not is_new:
+            return ticket
+    jobs.receive(
+        "outbound.again",
+        message_id=f"again:{ticket.pk}:{call.pk if call else clock.now().isoformat()}",
+        business_key=ticket.key,
+        payload={"call": str(call.pk) if call else ""},
+    )
+    return ticket
+
+
+def by_key(business_key: str) -> Ticket | None:
+    """The ticket behind a flow's business key, or None for a flow without one."""
+    kind, _, number = (business_key or "").partition(":")
+    if kind != "ticket":
+        return None
+    return Ticket.objects.select_related("customer", "group", "owner").filter(number=number).first()
+
+
+def by_key_or_fail(business_key: str) -> Ticket:
+    ticket = by_key(business_key)
+    if ticket is None:
+        raise LookupError(f"no ticket behind {business_key}")
+    return ticket
+
+
+@transaction.atomic
+def close_ticket(ticket: Ticket, *, outcome: str) -> None:
+    """The case is settled. Closing twice keeps the first outcome."""
+    if Ticket.objects.open().filter(pk=ticket.pk).update(closed_at=clock.now(), outcome=outcome, state="closed"):
+        publish(TicketChanged(ticket.pk))
+
+
+@transaction.atomic
+def link_call(ticket: Ticket, call: Call, *, role: str) -> None:
+    """Remember that this call belonged to the ticket: `made` for it, or the customer `called_in`."""
+    TicketCall.objects.get_or_create(ticket=ticket, call=call, defaults={"role": role})
+    publish(TicketChanged(ticket.pk))
+
+
+@transaction.atomic
+def tag_customer(ticket: Ticket, customer: Customer, *, acting_user: User) -> None:
+    """Say later whose ticket this is (the caller was registered after the purpose was chosen)."""
+    if ticket.customer_id and ticket.customer_id != customer.pk:
+        raise NotAllowed("customer_already_set")
+    Ticket.objects.filter(pk=ticket.pk).update(customer=customer)
+    audit.audit("ticket.customer_set", f"ticket:{ticket.pk}", actor=acting_user, person=customer.subject)
+    publish(TicketChanged(ticket.pk))

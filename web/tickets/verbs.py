@@ -1,0 +1,123 @@
+"""What tickets lend to flows (the outbound task's intake and assignment, states and ends)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import F
+
+from engine.verbs import verb
+from web.agents.models import AgentProfile
+from web.calendars import services as calendars
+from web.calls.models import Call
+from web.common import clock
+from web.common.publishing import publish
+from web.routing import services as routing
+
+from . import services
+from .events import TicketChanged
+from .models import Ticket
+
+TEXT = {"type": "string"}
+# Latest call deadline in working hours by source (S-17); a fax or mail leader may set another one when dispatching.
+HOURS = {services.MISSED_CALL: 4, "website_registration": 8, "website_order": 8, "return_visit": 24, "waiting_list": 2}
+DISPATCHED = {"fax", "email", "website_message"}
+
+
+@verb(
+    "tickets.check_outbound",
+    params={"properties": {"source": TEXT}, "required": ["source"]},
+    result={
+        "properties": {
+            "verdict": {"enum": ["ok", "dispatch", "blocked", "internal", "do_not_call"]},
+            "owner": TEXT,
+            "group": TEXT,
+            "hours": {"type": "number"},
+            "priority": {"type": "integer"},
+        },
+        "required": ["verdict", "owner", "group", "hours", "priority"],
+    },
+)
+def check_outbound(context, *, source: str) -> dict:
+    """O1: may this number be called, whose customer is it, how soon (9.4)."""
+    ticket = services.by_key_or_fail(context.business_key)
+    customer = ticket.customer
+    owner = customer.owner if customer and customer.owner_id else None
+    group = ticket.group or (services._group_of(owner) if owner else None)
+    return {
+        "verdict": _verdict(ticket, customer, source),
+        "owner": owner.number if owner and owner.is_active else "",
+        "group": group.key if group else routing.default_group(),
+        "hours": HOURS.get(source, 8),
+        "priority": 1 if customer and customer.is_vip else 2 if source == services.MISSED_CALL else 3,
+    }
+
+
+def _verdict(ticket: Ticket, customer, source: str) -> str:
+    if ticket.caller_token and routing.is_internal(ticket.caller_token):
+        return "internal"
+    if ticket.caller_token and routing.is_blocked(ticket.caller_token):
+        return "blocked"
+    if customer and customer.do_not_call:
+        return "do_not_call"
+    return "dispatch" if source in DISPATCHED else "ok"
+
+
+@verb(
+    "tickets.assign_outbound",
+    params={
+        "properties": {"owner": TEXT, "group": TEXT, "hours": {"type": "number", "exclusiveMinimum": 0}},
+        "required": ["owner", "group", "hours"],
+    },
+    result={
+        "properties": {"assignee": TEXT, "group": TEXT, "due_at": TEXT, "remind_at": TEXT},
+        "required": ["assignee", "group", "due_at", "remind_at"],
+    },
+)
+def assign_outbound(context, *, owner: str, group: str, hours: float) -> dict:
+    """O3: the own agent when he is at work now, else the group's pool; deadline in working hours, reminder at 75 %."""
+    at_work = (
+        owner
+        and AgentProfile.objects.filter(user__number=owner, user__is_active=True)
+        .exclude(state=AgentProfile.NULL)
+        .exists()
+    )
+    due_at: datetime = calendars.add_business(context.now, hours)
+    remind_at: datetime = calendars.add_business(context.now, hours * 0.75)
+    Ticket.objects.filter(number=context.business_key.partition(":")[2]).update(due_at=due_at)
+    return {
+        "assignee": owner if at_work else "",
+        "group": group,
+        "due_at": due_at.isoformat(),
+        "remind_at": remind_at.isoformat(),
+    }
+
+
+@verb("tickets.count_repeat", result={"properties": {"repeats": {"type": "integer"}}, "required": ["repeats"]})
+def count_repeat(context) -> dict:
+    """S-46: another missed call of this number while its task is open."""
+    ticket = services.by_key_or_fail(context.business_key)
+    Ticket.objects.filter(pk=ticket.pk).update(repeats=F("repeats") + 1, last_repeat_at=clock.now())
+    ticket.refresh_from_db(fields=["repeats"])
+    publish(TicketChanged(ticket.pk))
+    return {"repeats": ticket.repeats}
+
+
+@verb("tickets.set_state", params={"properties": {"state": TEXT}, "required": ["state"]})
+def set_state(context, *, state: str) -> None:
+    ticket = services.by_key_or_fail(context.business_key)
+    Ticket.objects.filter(pk=ticket.pk).update(state=state[:30])
+    publish(TicketChanged(ticket.pk))
+
+
+@verb("tickets.close", params={"properties": {"outcome": TEXT}, "required": ["outcome"]})
+def close(context, *, outcome: str) -> None:
+    services.close_ticket(services.by_key_or_fail(context.business_key), outcome=outcome[:40])
+
+
+@verb("tickets.link_call", params={"properties": {"call": TEXT}, "required": ["call"]})
+def link_call(context, *, call: str) -> None:
+    """The customer called in while the task was open: that call belongs to the ticket."""
+    found = Call.objects.filter(pk=call).first() if call.isdigit() else None
+    if found:
+        services.link_call(services.by_key_or_fail(context.business_key), found, role="called_in")

@@ -1,0 +1,130 @@
+"""How a ticket is shown: rows and the page, with the types the API's schema names."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from web.common.scope import scope
+from web.customers import services as customers
+from web.workflow import services as workflow
+from web.workflow.models import UserTask
+
+from .models import Ticket
+
+
+class PersonOut(serializers.Serializer):
+    number = serializers.CharField()
+    name = serializers.CharField()
+
+
+class TicketRow(serializers.Serializer):
+    number = serializers.CharField()
+    kind = serializers.CharField()
+    kind_title = serializers.DictField(child=serializers.CharField(allow_null=True))
+    purpose = serializers.CharField(allow_null=True)
+    source = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(["open", "closed"])
+    state = serializers.CharField()
+    outcome = serializers.CharField(allow_null=True)
+    customer_name = serializers.CharField(allow_null=True)
+    caller = serializers.CharField(allow_null=True)
+    vip = serializers.BooleanField()
+    owner = PersonOut(allow_null=True)
+    group = serializers.DictField(allow_null=True)
+    opened_at = serializers.DateTimeField()
+    due_at = serializers.DateTimeField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
+    repeats = serializers.IntegerField()
+    instance = serializers.IntegerField(allow_null=True)
+
+
+class TicketPage(serializers.Serializer):
+    results = TicketRow(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class TimelineRow(serializers.Serializer):
+    at = serializers.DateTimeField()
+    actor = PersonOut(allow_null=True)
+    auto = serializers.BooleanField()
+    action = serializers.CharField()
+    element = serializers.CharField(allow_null=True)
+    name = serializers.DictField(allow_null=True)
+    rule = serializers.CharField(allow_null=True)
+    text = serializers.CharField(allow_null=True)
+    facts = serializers.DictField()
+
+
+class TicketDetail(TicketRow):
+    summary = serializers.CharField(allow_null=True)
+    opened_by = PersonOut(allow_null=True)
+    customer = serializers.DictField(allow_null=True)
+    call = serializers.IntegerField(allow_null=True)
+    calls = serializers.ListField(child=serializers.DictField())
+    task = serializers.IntegerField(allow_null=True)
+    tasks = serializers.ListField(child=serializers.DictField())
+    timeline = TimelineRow(many=True)
+
+
+def person(user) -> dict | None:
+    return {"number": user.number, "name": user.name} if user else None
+
+
+def row(ticket: Ticket) -> dict:
+    definition = ticket.instance.version.definition if ticket.instance_id else None
+    due = getattr(ticket, "task_due_at", None) or ticket.due_at
+    return {
+        "number": ticket.number,
+        "kind": ticket.kind,
+        "kind_title": {
+            "zh": definition.name if definition else ticket.kind,
+            "en": (definition.name_en if definition else None) or ticket.kind,
+        },
+        "purpose": ticket.purpose,
+        "source": ticket.source,
+        "status": "closed" if ticket.closed_at else "open",
+        "state": ticket.state,
+        "outcome": ticket.outcome,
+        "customer_name": ticket.customer.name_masked if ticket.customer_id else None,
+        "caller": ticket.caller_masked,
+        "vip": bool(ticket.customer_id and ticket.customer.is_vip),
+        "owner": person(ticket.owner),
+        "group": {"key": ticket.group.key, "name": ticket.group.name} if ticket.group_id else None,
+        "opened_at": ticket.opened_at,
+        "due_at": None if ticket.closed_at else due,
+        "closed_at": ticket.closed_at,
+        "repeats": ticket.repeats,
+        "instance": ticket.instance_id,
+    }
+
+
+def detail(ticket: Ticket, user) -> dict:
+    """TicketDetail; `task` = the open task of this user, the first one when there are several."""
+    ticket = (
+        Ticket.objects.select_related("customer", "owner", "group", "opened_by", "instance__version__definition")
+        .defer("instance__state")
+        .get(pk=ticket.pk)
+    )
+    tasks = list(scope(UserTask.objects.filter(instance=ticket.instance_id, state=UserTask.OPEN), user).order_by("pk"))
+    mine = [task for task in tasks if task.assignee_id == user.pk]
+    return {
+        **row(ticket),
+        "summary": ticket.summary,
+        "opened_by": person(ticket.opened_by),
+        "customer": customers.card(ticket.customer, user) if ticket.customer_id else None,
+        "call": ticket.call_id,
+        "calls": [
+            {
+                "id": link.call_id,
+                "role": link.role,
+                "direction": link.call.direction,
+                "at": link.call.started_at,
+                "talk_ms": link.call.talk_ms,
+                "outcome": link.call.outcome,
+            }
+            for link in ticket.call_links.select_related("call").order_by("at")
+        ],
+        "task": mine[0].pk if mine else None,
+        "tasks": [workflow.task_row(task, user) for task in tasks],
+        "timeline": workflow.timeline(ticket.instance) if ticket.instance_id else [],
+    }
