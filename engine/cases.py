@@ -68,7 +68,6 @@ from engine.exceptions import (
     CasesError,
     EngineError,
     StepFailed,
-    StimulusRefused,
     UnknownVerb,
     VerbContractBroken,
     VerbFailed,
@@ -353,7 +352,6 @@ class _Player:
         self.definition, self.case, self.calendar, self.seen = definition, case, calendar, seen
         self.verbs = StatedVerbs(case.verbs, registry)
         self.result = CaseResult(case.name, self.verbs.check())
-        self.failed: StepFailed | None = None
 
     def play(self) -> CaseResult:
         if self.result.problems:
@@ -397,15 +395,14 @@ class _Player:
     def _step(self, where: str, step: dict[str, Any]) -> None:
         act = next((name for name in ACTS if name in step), None)
         if act is not None:
-            expected = step.get("fails")
-            self.failed = None
+            expected, failed = step.get("fails"), None
             try:
                 getattr(self, f"_{act}")(where, step)
             except StepFailed as error:
-                if expected is None or error.element != expected:
+                failed = error.element
+                if failed != expected:
                     raise
-                self.failed = error
-            if expected is not None and self.failed is None:
+            if failed != expected:
                 self._problem(where, f"{expected} did not fail")
         for name, value in step.get("expect", {}).items():
             self._expect(where, name, value)
@@ -426,7 +423,7 @@ class _Player:
             if refused != told:
                 raise CasesError(f"the form refuses {told}, expected {refused}")
             return
-        self._give(Complete(task.id, data))
+        self.one.give(Complete(task.id, data))
 
     def _after(self, where: str, step: dict[str, Any]) -> None:
         self.one.forward(step["after"])
@@ -456,32 +453,16 @@ class _Player:
         self.one.reschedule(step["reschedule"], parse_instant(step["to"]))
 
     def _run(self, where: str, step: dict[str, Any]) -> None:
-        self._give(Run())
+        self.one.give(Run())
 
     def _skip(self, where: str, step: dict[str, Any]) -> None:
-        if self._last_failed is None:
+        if self.one.failed is None:
             raise CasesError("nothing failed that could be skipped")
         data = step["skip"] if isinstance(step["skip"], dict) else {}
-        self._give(Skip(self._last_failed, data))
+        self.one.give(Skip(self.one.failed.task_id, data))
 
     def _cancel(self, where: str, step: dict[str, Any]) -> None:
         self.one.cancel(str(step["cancel"]))
-
-    _last_failed: str | None = None
-
-    def _give(self, stimulus: Any) -> None:
-        """A step that fails leaves its checkpoint behind, as the command path does."""
-        before = self.one.outcome.state
-        try:
-            self.one.give(stimulus)
-            self._last_failed = None
-        except StepFailed as error:
-            self._last_failed = error.task_id
-            if isinstance(stimulus, Complete):
-                self.one.give(stimulus, run=False)
-            elif self.one.outcome.state != before:
-                raise StimulusRefused("not_open") from error
-            raise
 
     def _task(self, element: str, index: int) -> OpenTask:
         found = [task for task in self.one.outcome.tasks if task.element == element]

@@ -1,8 +1,9 @@
 """An instance as a few hundred bytes and back. The diagram is not in it: a definition is parsed once, not per case.
 
 Layout (version 1, JSON):
-``[1, digest, status, business key, seed, counter, data, top, calls]`` where ``top`` is a list of tasks and ``calls``
-a list of ``[number of the calling task, spec name, completed, written names, data, tasks]``. A task is
+``[1, digest, status, business key, seed, counter, data, top, calls, skips]`` where ``top`` is a list of tasks, ``calls``
+a list of ``[number of the calling task, spec name, completed, written names, data, tasks]`` and ``skips`` the failed
+tasks to pass in the next run, with their stand-in data. A task is
 ``[number, row of its parent or -1, state, spec name, triggered, internal data, own data]``, trailing zeros left out.
 A task's id is derived from the instance's seed and the task's number, so a step that is repeated gives the same ids.
 """
@@ -87,13 +88,14 @@ class Instance:
     business_key: str
     status: str = "running"
     data: dict[str, Any] = field(default_factory=dict)
+    skips: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def encode(instance: Instance) -> bytes:
     head = [VERSION, instance.definition.digest[:16], instance.status, instance.business_key, instance.ids.seed.hex]
     workflow = instance.workflow
     if workflow is None:
-        return orjson.dumps([*head, instance.ids.counter, instance.data, [], []], option=_OPTIONS)
+        return orjson.dumps([*head, instance.ids.counter, instance.data, [], [], {}], option=_OPTIONS)
     numbers = instance.ids.numbers
     tasks = _rows(workflow, numbers)
     calls = [
@@ -108,13 +110,13 @@ def encode(instance: Instance) -> bytes:
         for parent, called in workflow.subprocesses.items()
         if not called.parent_workflow.tasks[parent].has_state(TaskState.FINISHED_MASK)
     ]
-    return orjson.dumps([*head, instance.ids.counter, workflow.data, tasks, calls], option=_OPTIONS)
+    return orjson.dumps([*head, instance.ids.counter, workflow.data, tasks, calls, instance.skips], option=_OPTIONS)
 
 
 def decode(state: bytes, definition: Definition, engine: Any) -> Instance:
     """The instance behind ``state``; StateError when it was made by another codec or another definition."""
     try:
-        version, digest, status, business_key, seed, counter, data, tasks, calls = orjson.loads(state)
+        version, digest, status, business_key, seed, counter, data, tasks, calls, skips = orjson.loads(state)
         ids = Ids(UUID(seed), counter)
     except (ValueError, TypeError) as error:
         raise StateError(f"not a state: {error}") from None
@@ -138,7 +140,7 @@ def decode(state: bytes, definition: Definition, engine: Any) -> Instance:
             called.completed_event.connect(parent.task_spec._on_subworkflow_completed, parent)
     except (KeyError, IndexError, AttributeError) as error:
         raise StateError(f"the state does not fit the definition: {error!r}") from None
-    return Instance(definition, workflow, ids, business_key, status, data)
+    return Instance(definition, workflow, ids, business_key, status, data, skips)
 
 
 def recode(state: bytes, definition: Definition) -> bytes:

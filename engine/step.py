@@ -80,7 +80,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Pass the automatic task that failed without doing it; ``data`` stands in for what it would have written."""
+    """Pass the automatic task that failed without doing it; ``data`` stands in for what it would have written.
+
+    With ``run=False`` it is only noted: the checkpoint to keep when something behind it fails as well.
+    """
 
     task_id: str
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -277,7 +280,6 @@ class _Engine:
         self.ends: list[str] = []
         self.thrown: list[Thrown] = []
         self.urgent: list[Task] = []
-        self.skips: dict[str, Mapping[str, Any]] = {}
         self.skipped: set[str] = set()
         self.steps = 0
         self.instance: Instance
@@ -362,8 +364,8 @@ class _Engine:
 
     def is_skipped(self, task: Task) -> bool:
         identifier = str(task.id)
-        if identifier in self.skips:
-            dialect.write(task, dict(self.skips[identifier]))
+        if identifier in self.instance.skips:
+            dialect.write(task, self.instance.skips[identifier])
             self.skipped.add(identifier)
             self.note(task, "skipped")
             return True
@@ -439,7 +441,7 @@ class _Engine:
     def _skip(self, stimulus: Skip) -> None:
         data = dict(stimulus.data)
         self._bounded(data, stimulus.task_id)
-        self.skips[stimulus.task_id] = data
+        self.instance.skips[stimulus.task_id] = data
 
     def _cancel(self, stimulus: Cancel) -> None:
         for task in self._visible():
@@ -483,6 +485,7 @@ class _Engine:
             return
         while self._drain() or self._wake() or self._post():
             pass
+        self.instance.skips = {}
         if self.workflow.completed:
             self.instance.data = self.workflow.data
             self.instance.workflow, self.instance.status = None, "completed"

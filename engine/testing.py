@@ -13,6 +13,7 @@ from typing import Any
 from engine.calendars import Calendar
 from engine.definitions import Bundle, Definition, parse
 from engine.durations import parse_duration
+from engine.exceptions import StepFailed
 from engine.step import (
     Awaited,
     Cancel,
@@ -115,6 +116,7 @@ class Play:
     trail: list[TrailStep] = field(init=False, default_factory=list)
     thrown: list[Thrown] = field(init=False, default_factory=list)
     ends: list[str] = field(init=False, default_factory=list)
+    failed: StepFailed | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._keep(
@@ -129,9 +131,17 @@ class Play:
             )
         )
 
-    def give(self, stimulus: Stimulus, run: bool = True) -> Outcome:
-        """Any stimulus."""
-        made = step(
+    def give(self, stimulus: Stimulus) -> Outcome:
+        """Any stimulus. When what follows it fails, its checkpoint is kept, as the product does, and StepFailed raised."""
+        try:
+            return self._keep(self._step(stimulus, True))
+        except StepFailed as error:
+            self.failed = error
+            self._keep(self._step(stimulus, False))
+            raise
+
+    def _step(self, stimulus: Stimulus, run: bool) -> Outcome:
+        return step(
             self.definition,
             self.outcome.state,
             stimulus,
@@ -141,7 +151,6 @@ class Play:
             run=run,
             context=self.context,
         )
-        return self._keep(made)
 
     def _keep(self, outcome: Outcome) -> Outcome:
         self.outcome = outcome

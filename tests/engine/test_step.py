@@ -892,3 +892,14 @@ def test_answers_that_are_not_small_plain_data_are_refused(data):
     with pytest.raises(StimulusRefused) as refusal:
         one.give(Complete(one.task("a").id, data))
     assert refusal.value.code == "data_refused"
+
+
+def test_two_failures_behind_each_other_can_both_be_skipped():
+    definition = parse(bundle("f", STEPS))
+    one = play(definition, registry(a__one=failing, a__two=failing))
+    for element in ("first", "second"):
+        with pytest.raises(StepFailed) as failure:
+            one.complete("ask") if element == "first" else one.give(Skip(one.failed.task_id))
+        assert failure.value.element == element
+    one.give(Skip(one.failed.task_id))
+    assert one.open == ["then"]
