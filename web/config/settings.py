@@ -51,6 +51,9 @@ TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 CENTRE_TITLE = env("CENTRE_TITLE", default="坐席")
 CTI_DRIVER = env("CTI_DRIVER", default="simulator")
 SCENARIO = env("SCENARIO", default="monday-morning" if DEMO else "")  # what the simulator plays by itself
+SMS_URL = env("SMS_URL", default="")  # empty: no SMS channel (under demo data run_all starts a pretended provider)
+SMS_SECRET = env("SMS_SECRET", default="")
+SMS_CALLBACK = env("SMS_CALLBACK", default="")
 FLOWS_DIR = Path(env("FLOWS_DIR", default=str(BASE_DIR / "bpmn")))
 UI_DIST = BASE_DIR / "web" / "ui" / "dist"
 

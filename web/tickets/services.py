@@ -197,7 +197,7 @@ def _add_to_open(key: str, call: Call | None) -> Ticket | None:
     if ticket is None:
         return None
     if call is not None:
-        link, is_new = TicketCall.objects.get_or_create(ticket=ticket, call=call, defaults={"role": "gathered"})
+        _, is_new = TicketCall.objects.get_or_create(ticket=ticket, call=call, defaults={"role": "gathered"})
         if not is_new:
             return ticket
     jobs.receive(

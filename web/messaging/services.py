@@ -1,0 +1,114 @@
+"""Messages to customers: written with the act, sent by a job under one key, closed by the provider's receipt."""
+
+from __future__ import annotations
+
+import re
+
+from django.conf import settings
+from django.db import transaction
+
+from integrations.errors import AdapterError
+from integrations.ports import OutboundText
+from integrations.registry import open_port
+from web.common import clock
+from web.common.errors import DomainError
+from web.common.masking import mask_number
+from web.jobs import services as jobs
+
+from .models import OutboundMessage, Template
+
+TOPIC = "sms.send"
+_PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+
+
+class CannotSend(DomainError):
+    """Channel not set up, template unknown, or nobody to send to."""
+
+    code = "channel_unavailable"
+
+
+def channel_is_open(channel: str) -> bool:
+    return channel == "sms" and bool(settings.SMS_URL)
+
+
+def render(template: Template, names: dict[str, str]) -> str:
+    """Fill the template's places; an unknown name becomes nothing, never the placeholder itself."""
+    return _PLACE.sub(lambda place: str(names.get(place[1], "")), template.body)
+
+
+@transaction.atomic
+def queue_message(
+    *, template: str, channel: str, business_key: str, customer, number: str | None, key: str, names: dict[str, str]
+) -> OutboundMessage:
+    """Write the message and its effect. `key` makes it once only: asked twice, the first message is the answer. CannotSend."""
+    found = OutboundMessage.objects.filter(key=key).first()
+    if found:
+        return found
+    row = Template.objects.filter(key=template, channel=channel, is_active=True).first()
+    if not channel_is_open(channel) or row is None or not number:
+        raise CannotSend(channel=channel, template=template)
+    message = OutboundMessage.objects.create(
+        key=key, channel=channel, template=template, customer=customer, recipient=number,
+        recipient_masked=mask_number(number), body=render(row, names), business_key=business_key,
+    )  # fmt: skip
+    person = customer.subject if customer else ""
+    jobs.effect(TOPIC, key=key, subject=business_key, person=person, payload={"message": message.pk})
+    return message
+
+
+@jobs.sender(TOPIC)
+def send(payload: dict, key: str) -> str:
+    """Hand one message to the provider; its id is the reference."""
+    message = OutboundMessage.objects.get(pk=payload["message"])
+    gateway = open_port("sms", "http", url=settings.SMS_URL, secret=settings.SMS_SECRET, callback=settings.SMS_CALLBACK)
+    try:
+        receipt = gateway.send(OutboundText(to=message.recipient, text=message.body, key=key))
+    except AdapterError as error:
+        if not error.permanent:
+            raise jobs.Transient(error.code) from error
+        _fail(message, error.code)
+        raise jobs.Permanent(error.code) from error
+    OutboundMessage.objects.filter(pk=message.pk, state=OutboundMessage.QUEUED).update(
+        state=OutboundMessage.SENT, sent_at=clock.now(), provider_id=receipt.id
+    )
+    return receipt.id
+
+
+def _fail(message: OutboundMessage, code: str) -> None:
+    with transaction.atomic():
+        OutboundMessage.objects.filter(pk=message.pk).update(state=OutboundMessage.FAILED, code=code[:40])
+        _tell_flow(message, "failed")
+
+
+@transaction.atomic
+def receive_receipt(provider_id: str, status: str) -> bool:
+    """The provider says what became of a message. False for a stranger's id: kept nowhere, nothing happens. Repeats change nothing."""
+    message = OutboundMessage.objects.filter(provider_id=provider_id).first()
+    if message is None:
+        return False
+    state = OutboundMessage.DELIVERED if status == "delivered" else OutboundMessage.FAILED
+    open_states = (OutboundMessage.QUEUED, OutboundMessage.SENT)
+    if OutboundMessage.objects.filter(pk=message.pk, state__in=open_states).update(state=state, receipt_at=clock.now()):
+        _tell_flow(message, status)
+    return True
+
+
+def _tell_flow(message: OutboundMessage, status: str) -> None:
+    if message.business_key:
+        jobs.receive(
+            "message.receipt",
+            message_id=f"receipt:{message.key}:{status}",
+            business_key=message.business_key,
+            keys={"message": message.key},
+            payload={"status": status},
+            ttl=86_400,
+        )
+
+
+@transaction.atomic
+def give_up(key: str) -> None:
+    """No receipt came in time; a late one is recorded but tells no flow that has moved on."""
+    open_states = (OutboundMessage.QUEUED, OutboundMessage.SENT)
+    OutboundMessage.objects.filter(key=key, state__in=open_states).update(
+        state=OutboundMessage.GIVEN_UP, code="no_receipt"
+    )
