@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import signal
 import socket
 import threading
@@ -67,8 +68,9 @@ def listening(host: str, port: int) -> socket.socket:
 class Workers:
     """Celery worker, beat and telephony as threads of this process: the embedded default."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str, port: int) -> None:
         self._endings: list[Callable[[], Any]] = []
+        self._own_address = f"http://{host}:{port}"
 
     def start(self) -> None:
         from celery.beat import EmbeddedService
@@ -94,6 +96,17 @@ class Workers:
         beat.start()
         telephony = runner.start_in_thread()
         self._endings = [beat.stop, telephony.stop, worker.stop]
+        if settings.DEMO and not settings.SMS_URL:
+            self._pretend_sms()
+
+    def _pretend_sms(self) -> None:
+        """Among invented people messages go to a pretended provider in this process, over real HTTP, and receipts come back."""
+        from integrations.fakes.sms_provider import Provider
+
+        provider = Provider(("127.0.0.1", 0), secret=secrets.token_hex(16)).start()
+        settings.SMS_URL, settings.SMS_SECRET = provider.url, provider.secret
+        settings.SMS_CALLBACK = f"{self._own_address}/api/hooks/sms"
+        self._endings.append(provider.stop)
 
     def stop(self, seconds: float) -> None:
         """Ask each to end, all at once, and wait that long at most."""
@@ -129,7 +142,7 @@ class Command(BaseCommand):
 
         from web.config.server import application
 
-        workers = Workers() if settings.EMBEDDED else None
+        workers = Workers(host, port) if settings.EMBEDDED else None
         config = uvicorn.Config(
             application,
             lifespan="off",
