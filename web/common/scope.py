@@ -46,5 +46,5 @@ def scope(queryset: QuerySet, user: Any) -> QuerySet:
 
 
 def everything() -> Q:
-    """The rule of one who sees all."""
-    return Q()
+    """The rule of one who sees all. Not Q(): that would vanish when a grant is added with `|` and leave only the grant."""
+    return ~Q(pk__in=[])
