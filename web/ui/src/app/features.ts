@@ -43,6 +43,3 @@ declare module 'vue-router' {
 }
 
 export const defineFeature = (feature: Feature): Feature => feature
-
-const found = import.meta.glob<{ default: Feature }>('../features/*/index.ts', { eager: true })
-export const features: Feature[] = Object.keys(found).sort().map((path) => found[path].default)

@@ -1,7 +1,8 @@
 import { Activity, ChartNoAxesColumn, Headset, HeartHandshake, ListChecks, Mic, Settings, User, Workflow } from 'lucide-vue-next'
 import type { Component } from 'vue'
 import type { Session } from '@/api/types'
-import { features, type MenuGroup, type MenuItem } from './features'
+import { features } from './collected'
+import type { MenuGroup, MenuItem } from './features'
 
 export interface Group { key: MenuGroup; title: string; icon: Component; pinyin: string; second?: boolean }
 

@@ -1,5 +1,5 @@
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
-import { features } from './features'
+import { features } from './collected'
 import { usePhone } from '@/live/phone'
 import { useSession } from './session'
 import { useTabs } from './tabs'
