@@ -20,6 +20,7 @@ urlpatterns = [
     path("api/", include("web.messaging.api")),
     path("api/", include("web.tickets.api")),
     path("api/", include("web.telephony.api")),
+    path("api/", include("web.desk.api")),
     path("api/", include("reports.urls")),
     re_path(r"^(?:api|static|ws)(?:/(?P<path>.*))?$", pages.no_such_address),
     re_path(r"^(?P<path>.*)$", pages.index),
