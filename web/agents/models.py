@@ -64,6 +64,13 @@ class AgentProfile(models.Model):
         max_length=12, blank=True, null=True, help_text="asked for during a call: taken when it ends"
     )
     after_call_reason = models.CharField(max_length=40, blank=True, null=True)
+    resume_state = models.CharField(
+        max_length=12, blank=True, null=True, help_text="where the contact at hand, and its wrap-up, lead back to"
+    )
+    resume_reason = models.CharField(max_length=40, blank=True, null=True)
+    contacts = models.JSONField(default=list, help_text="[channel, identifier] of what is at hand")
+    is_paused = models.BooleanField(default=False, help_text="by the leader; only he lifts it")
+    changed_by = models.CharField(max_length=20, blank=True, null=True, help_text="工号, when it was not the agent")
     version = models.IntegerField(default=0)
 
     class Meta:

@@ -126,6 +126,7 @@ class CallLeg(models.Model):
     answered_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     held_since = models.DateTimeField(null=True, blank=True)
+    state_since = models.DateTimeField(null=True, blank=True)
     is_muted = models.BooleanField(default=False)
     ring_ms = models.BigIntegerField(default=0)
     talk_ms = models.BigIntegerField(default=0)
@@ -167,7 +168,9 @@ class Command(models.Model):
     SENT, DONE, REFUSED, SILENT = "sent", "done", "refused", "silent"
 
     call = models.ForeignKey(Call, null=True, blank=True, on_delete=models.PROTECT, related_name="commands")
-    agent = models.ForeignKey("agents.AgentProfile", on_delete=models.PROTECT, related_name="commands")
+    agent = models.ForeignKey(
+        "agents.AgentProfile", null=True, blank=True, on_delete=models.PROTECT, related_name="commands"
+    )
     name = models.CharField(max_length=30)
     params = models.JSONField(default=dict)
     state = models.CharField(max_length=10, default=SENT)

@@ -102,6 +102,7 @@ class Migration(migrations.Migration):
                 ('answered_at', models.DateTimeField(blank=True, null=True)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('held_since', models.DateTimeField(blank=True, null=True)),
+                ('state_since', models.DateTimeField(blank=True, null=True)),
                 ('is_muted', models.BooleanField(default=False)),
                 ('ring_ms', models.BigIntegerField(default=0)),
                 ('talk_ms', models.BigIntegerField(default=0)),
@@ -128,7 +129,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=web.common.clock.now)),
                 ('taken_at', models.DateTimeField(blank=True, null=True)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='commands', to='agents.agentprofile')),
+                ('agent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='commands', to='agents.agentprofile')),
                 ('call', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='commands', to='calls.call')),
             ],
             options={
