@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Case, F, Q, UniqueConstraint, When
 
 from web.common import clock
+from web.common.fields import SealedJSON
 
 
 class JobQuerySet(models.QuerySet):
@@ -68,6 +69,7 @@ class InboundMessage(models.Model):
     consumed_at = models.DateTimeField(null=True)
     consumed_by = models.CharField(max_length=80, blank=True, null=True)
     deliveries = models.IntegerField(default=0)
+    payload = SealedJSON("sealed_payload")
 
     class Meta:
         db_table = "jobs_message"
@@ -91,6 +93,7 @@ class OutboundEffect(models.Model):
     last_error = models.CharField(max_length=400, blank=True, null=True)
     created_at = models.DateTimeField(default=clock.now)
     sent_at = models.DateTimeField(null=True)
+    payload = SealedJSON("sealed_payload")
 
     class Meta:
         db_table = "jobs_effect"

@@ -1,0 +1,8 @@
+from celery import shared_task
+
+
+@shared_task
+def sweep():
+    from web.jobs import services
+
+    services.sweep()
