@@ -45,7 +45,7 @@ class Provider(ThreadingHTTPServer):
         return f"http://{self.server_address[0]}:{self.server_address[1]}/messages"
 
     def start(self) -> Provider:
-        threading.Thread(target=self.serve_forever, name="sms-provider", daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.05,), name="sms-provider", daemon=True).start()
         return self
 
     def stop(self) -> None:
