@@ -257,7 +257,7 @@ CELERY_BEAT_SCHEDULER = "web.config.celery:MemoryScheduler" if EMBEDDED else "ce
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "web.jobs.tasks.sweep", "schedule": 1.0, "options": {"expires": 2}},
-    "seal": {"task": "web.common.tasks.seal", "schedule": 1.0, "options": {"expires": 2}},
+    "seal": {"task": "web.config.tasks.seal", "schedule": 1.0, "options": {"expires": 2}},
 }
 
 LOGGING = _logging.configure(level=env("LOG_LEVEL", default="WARNING" if TESTING else "INFO"), as_json=PRODUCTION)
