@@ -73,9 +73,12 @@ class Form:
     def validate(self, data: Any) -> list[FieldError]:
         """Every wrong field, in the order of the schema. A missing field and an empty required text are "required"."""
         found: dict[tuple[str, str], FieldError] = {}
-        for error in self._validator.iter_errors(data):
-            for one in _field_errors(error):
-                found.setdefault((one.field, one.code), one)
+        try:
+            for error in self._validator.iter_errors(data):
+                for one in _field_errors(error):
+                    found.setdefault((one.field, one.code), one)
+        except RecursionError:
+            return [FieldError("", "schema", "the form refers to itself without end")]
         return list(found.values())
 
     def flow_data(self, data: dict[str, Any]) -> dict[str, Any]:

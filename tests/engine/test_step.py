@@ -649,10 +649,12 @@ def test_each_reviewer_answers_once_and_the_answers_come_together():
 
 
 def test_nobody_to_ask_is_an_empty_answer():
-    loop = '<multiInstanceLoopCharacteristics><loopDataInputRef>r</loopDataInputRef><loopDataOutputRef>votes</loopDataOutputRef><inputDataItem id="x"/><outputDataItem id="vote"/></multiInstanceLoopCharacteristics>'
-    one = play(
-        bundle("f", ENDS + f'<userTask id="review">{loop}</userTask>' + flows("s -> review -> e")), data={"r": []}
+    loop = (
+        "<multiInstanceLoopCharacteristics><loopDataInputRef>r</loopDataInputRef><loopDataOutputRef>votes"
+        '</loopDataOutputRef><inputDataItem id="x"/><outputDataItem id="vote"/></multiInstanceLoopCharacteristics>'
     )
+    body = ENDS + f'<userTask id="review">{loop}</userTask>' + flows("s -> review -> e")
+    one = play(bundle("f", body), data={"r": []})
     assert (one.outcome.status, one.outcome.data["votes"]) == ("completed", [])
 
 
@@ -822,18 +824,49 @@ def test_a_result_outside_the_declared_schema_is_no_result(result):
     assert not failure.value.retryable
 
 
+TABLE = """
+<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="d">
+<decision id="rank"><decisionTable id="t" hitPolicy="{policy}">
+  <input id="i1"><inputExpression id="x1"><text>amount</text></inputExpression></input>
+  <input id="i2"><inputExpression id="x2"><text>kind</text></inputExpression></input>
+  <output id="o" name="level"/>
+  <rule id="r1">
+    <inputEntry id="a1"><text>&gt; 1000</text></inputEntry><inputEntry id="a2"><text>"x", "y"</text></inputEntry>
+    <outputEntry id="a3"><text>"high"</text></outputEntry></rule>
+  <rule id="r2">
+    <inputEntry id="b1"><text>10 &lt;= ? &lt; 100</text></inputEntry><inputEntry id="b2"><text>-</text></inputEntry>
+    <outputEntry id="b3"><text>"mid"</text></outputEntry></rule>
+  <rule id="r3">
+    <inputEntry id="c1"><text></text></inputEntry><inputEntry id="c2"><text>"x"</text></inputEntry>
+    <outputEntry id="c3"><text>"low"</text></outputEntry></rule>
+</decisionTable></decision></definitions>"""
+RANKED = (
+    ENDS
+    + '<businessRuleTask id="rank"><extensionElements><spiffworkflow:calledDecisionId>rank'
+    + "</spiffworkflow:calledDecisionId></extensionElements></businessRuleTask>"
+    + flows("s -> rank -> e")
+)
+
+
+def ranked(policy, amount, kind):
+    made = bundle("f", RANKED, files={"f/rank.dmn": TABLE.replace("{policy}", policy).encode()})
+    return play(made, data={"amount": amount, "kind": kind}).outcome.data
+
+
 def test_a_decision_table_writes_its_outputs():
-    table = b"""<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="d"><decision id="rank"><decisionTable id="t" hitPolicy="FIRST">
-    <input id="i"><inputExpression id="ie"><text>amount</text></inputExpression></input><input id="i2"><inputExpression id="ie2"><text>kind</text></inputExpression></input><output id="o" name="level"/>
-    <rule id="r1"><inputEntry id="a"><text>&gt; 1000</text></inputEntry><inputEntry id="a2"><text>"x", "y"</text></inputEntry><outputEntry id="b"><text>"high"</text></outputEntry></rule>
-    <rule id="r2"><inputEntry id="c"><text>10 &lt;= ? &lt; 100</text></inputEntry><inputEntry id="c2"><text>-</text></inputEntry><outputEntry id="dd"><text>"mid"</text></outputEntry></rule>
-    <rule id="r3"><inputEntry id="f"><text></text></inputEntry><inputEntry id="f2"><text>"x"</text></inputEntry><outputEntry id="g"><text>"low"</text></outputEntry></rule>
-    </decisionTable></decision></definitions>"""
-    rule = '<businessRuleTask id="rank"><extensionElements><spiffworkflow:calledDecisionId>rank</spiffworkflow:calledDecisionId></extensionElements></businessRuleTask>'
-    made = bundle("f", ENDS + rule + flows("s -> rank -> e"), files={"f/rank.dmn": table})
-    for data, level in (((5000, "y"), "high"), ((50, "z"), "mid"), ((5, "x"), "low"), ((5000, "x"), "high")):
-        assert play(made, data={"amount": data[0], "kind": data[1]}).outcome.data["level"] == level
-    assert "level" not in play(made, data={"amount": 5, "kind": "q"}).outcome.data
+    assert ranked("FIRST", 5000, "y")["level"] == "high"
+    assert ranked("FIRST", 5000, "x")["level"] == "high"
+    assert ranked("FIRST", 50, "z")["level"] == "mid"
+    assert ranked("FIRST", 100, "x")["level"] == "low"
+    assert "level" not in ranked("FIRST", 5, "q")
+    assert ranked("COLLECT", 5000, "x")["level"] == ["high", "low"]
+
+
+def test_a_table_that_promises_one_hit_does_not_choose_between_two():
+    assert ranked("UNIQUE", 50, "z")["level"] == "mid"
+    with pytest.raises(StepFailed) as failure:
+        ranked("UNIQUE", 5000, "x")
+    assert failure.value.element == "rank"
 
 
 # -- the instance -----------------------------------------------------------------------------------------------------
