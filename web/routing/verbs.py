@@ -1,0 +1,86 @@
+"""What flows may ask of this room. Numbers stay here: a flow knows an entry by its id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.verbs import Context, VerbRefused, verb
+
+from . import services
+from .models import BlockEntry
+
+TEXT = {"type": "string"}
+ENTRY = {"properties": {"entry": {"type": "string", "minLength": 1}}, "required": ["entry"]}
+
+
+def _actor(context: Context) -> str:
+    actor = context.actor
+    return str(getattr(actor, "number", actor) or "")
+
+
+def _entry(key: str) -> BlockEntry:
+    try:
+        return services.entry_of(key)
+    except (BlockEntry.DoesNotExist, ValueError):
+        raise VerbRefused("block_unknown") from None
+
+
+@verb(
+    "routing.check_number",
+    params={"properties": {"reason": TEXT}},
+    result={
+        "properties": {
+            "verdict": {"enum": ["refuse", "listed", "flag", "normal"]},
+            "why": TEXT,
+            "entry": TEXT,
+        },
+        "required": ["verdict", "why", "entry"],
+    },
+)
+def check_number(context: Context, *, reason: str = "") -> dict[str, Any]:
+    """May the number of this case be put on the black list?"""
+    found = services.check_number(context.business_key, reason=reason, applied_by=_actor(context))
+    return {"verdict": found.verdict, "why": found.why, "entry": str(found.entry.pk) if found.entry else ""}
+
+
+@verb(
+    "routing.block_number",
+    params={
+        "properties": {
+            "days": {"type": ["integer", "null"], "minimum": 0},
+            "channels": {"type": "array", "items": TEXT},
+            "temporary": {"type": "boolean"},
+        }
+    },
+    result={"properties": {"entry": TEXT, "until": TEXT}, "required": ["entry", "until"]},
+)
+def block_number(
+    context: Context, *, days: int | None = None, channels: list[str] | None = None, temporary: bool = False
+) -> dict[str, Any]:
+    """Bring this case's entry into force; days 0 = permanent. Refused (block_unknown) when there is no open entry."""
+    entry = BlockEntry.objects.filter(
+        business_key=context.business_key, state__in=(BlockEntry.PENDING, BlockEntry.ACTIVE)
+    ).first()
+    if entry is None:
+        raise VerbRefused("block_unknown")
+    services.block(
+        entry, days=days, channels=channels or ["voice"], is_temporary=temporary, approved_by=_actor(context)
+    )
+    return {"entry": str(entry.pk), "until": entry.until.isoformat() if entry.until else ""}
+
+
+@verb("routing.lift_block", params=ENTRY)
+def lift_block(context: Context, *, entry: str) -> dict[str, Any]:
+    """Take the entry off the list; one that was never approved is refused."""
+    services.lift(_entry(entry), by=_actor(context))
+    return {}
+
+
+@verb(
+    "routing.count_attempts",
+    params=ENTRY,
+    result={"properties": {"attempts": {"type": "integer"}}, "required": ["attempts"]},
+)
+def count_attempts(context: Context, *, entry: str) -> dict[str, Any]:
+    """How many calls were refused because of the entry."""
+    return {"attempts": _entry(entry).attempts}
