@@ -15,8 +15,12 @@ def _nobody(*_: Any) -> None:
     return None
 
 
+def _never(*_: Any) -> bool:
+    return False
+
+
 customer_of: Callable[[str], Customer | None] = _nobody  # business key -> whose case it is (tickets)
-is_blocked: Callable[[list[str]], bool] = lambda tokens: False  # number tokens -> any on the blacklist (routing)
+is_blocked: Callable[[list[str]], bool] = _never  # number tokens -> any on the blacklist (routing)
 number_of_call: Callable[[Any, Any], str | None] = _nobody  # call id, user -> E.164 of a call the user may see (calls)
 attach_to_call: Callable[[Any, Any, Any], None] = _nobody  # call id, customer, user: this is who called (calls)
 current_call: Callable[[Any], Any] = _nobody  # user -> id of the call he is in now, or None (calls)
