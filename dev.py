@@ -163,7 +163,7 @@ def run(arguments: list[str]) -> None:
     sync("run-ui")
     ui()
     manage("migrate", "-v", "0")
-    manage("build_areas")
+    manage("build_areas", "--if-missing")
     if os.environ.get("ZUOXI_ENV") != "production":
         manage("demo")
     manage("flows", "deploy")
