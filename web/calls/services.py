@@ -271,7 +271,7 @@ def _cause(call: Call, event: e.Event, state: CallState, before: CallState | Non
     concerned = tuple(dict.fromkeys((*own, *here)))
     if isinstance(event, e.CallCleared):
         if before is None or before.is_open:
-            _ended(call, event)
+            _ended(call)
         publish(CallCleared(call.pk, tuple(dict.fromkeys(row.agent_id for row in legs.values() if row.agent_id))))
     elif isinstance(event, e.RouteRequested):
         return
@@ -279,8 +279,7 @@ def _cause(call: Call, event: e.Event, state: CallState, before: CallState | Non
         publish(CallQueued(call.pk))
     elif isinstance(event, e.Delivered) and event.device != OUTSIDE:
         if call.direction == Call.IN and state.is_open:
-            facts = {"call": str(call.pk), "agent": event.agent}
-            _tell_flows("call.delivered", call, f"{call.pk}:{leg.seq if leg else 0}", facts)
+            _enqueue("call.delivered", call, f"call.delivered:{call.pk}:{leg.seq if leg else 0}", agent=event.agent)
         publish(CallDelivered(call.pk, own))
     elif isinstance(event, e.Originated):
         publish(CallDelivered(call.pk, own))
@@ -290,23 +289,16 @@ def _cause(call: Call, event: e.Event, state: CallState, before: CallState | Non
         publish(CallChanged(call.pk, concerned))
 
 
-def _ended(call: Call, event: e.CallCleared) -> None:
+def _ended(call: Call) -> None:
     if call.direction == Call.INTERNAL or call.outcome == "blocked":
         return
-    facts = {"call": str(call.pk), "outcome": call.outcome}
-    jobs.enqueue("call.ended", key=f"call.ended:{call.pk}", subject=f"call:{call.pk}", payload={"call": call.pk})
-    _tell_flows("call.ended", call, str(call.pk), facts)
+    _enqueue("call.ended", call, f"call.ended:{call.pk}")
     if call.direction == Call.IN and call.outcome in MISSED:
-        jobs.enqueue("call.missed", key=f"call:{call.pk}", subject=f"call:{call.pk}", payload={"call": call.pk})
-        _tell_flows("call.missed", call, str(call.pk), facts)
+        _enqueue("call.missed", call, f"call:{call.pk}")
 
 
-def _tell_flows(name: str, call: Call, occasion: str, payload: dict[str, Any]) -> None:
-    """A subject message to whoever waits for this caller now, by number and by person (ARCHITECTURE 5.5)."""
-    subjects = [f"number:{call.number_token}"] if call.number_token else []
-    subjects += [f"customer:{call.customer_id}"] if call.customer_id else []
-    for subject in subjects:
-        jobs.receive(name, message_id=f"{name}:{occasion}:{subject.split(':')[0]}", subject=subject, payload=payload)
+def _enqueue(topic: str, call: Call, key: str, **more: str) -> None:
+    jobs.enqueue(topic, key=key, subject=f"call:{call.pk}", payload={"call": call.pk, **more})
 
 
 # --- after a call ------------------------------------------------------------------------------------------------
@@ -347,7 +339,7 @@ def note_decision(call_id: str, decision: dict[str, Any]) -> None:
 def tag(
     call: Call,
     *,
-    purpose: str,
+    purpose: str | None,
     acting_user: Any,
     subtype: str | None = None,
     relation: str | None = None,
@@ -355,8 +347,11 @@ def tag(
 ) -> Call:
     """Give the call its purpose (来电类型, at once its 话务标识) and sub-type. A later tag replaces the earlier one.
 
-    BadInput: purpose_unknown, subtype_unknown. The slot is marked again, as reports count by purpose.
+    BadInput: purpose_unknown, subtype_unknown. The slot is marked again, as reports count by purpose. Without a purpose
+    (a call that somebody is to be called back about) nothing is tagged.
     """
+    if not purpose:
+        return call
     row = Purpose.objects.filter(key=purpose, is_active=True).first()
     if row is None:
         raise BadInput("purpose_unknown", fields={"purpose": [{"code": "unknown"}]})
@@ -491,6 +486,46 @@ def view(call: Call, agent: AgentProfile | None) -> dict[str, Any]:
         "reason": (call.decision or {}).get("reason"),
     }
 
+
+# --- what the room of customers asks ---------------------------------------------------------------------------
+
+
+def number_of_call(call_id: Any, user: Any) -> str | None:
+    """The other party's number (E.164) of a call the user may see, else None."""
+    call = scope(Call.objects.filter(pk=call_id), user).first() if str(call_id).isdigit() else None
+    return call.number if call else None
+
+
+def attach_customer(call_id: Any, customer: Any, user: Any) -> None:
+    """This customer is who called; nothing when the user may not see the call."""
+    call = scope(Call.objects.filter(pk=call_id), user).first() if str(call_id).isdigit() else None
+    if call is not None:
+        set_customer(call, customer, acting_user=user)
+
+
+def current_call(user: Any) -> int | None:
+    """The key of the call the user is in now."""
+    talking = CallLeg.objects.filter(agent__user=user, ended_at=None, answered_at__isnull=False)
+    return talking.order_by("-id").values_list("call_id", flat=True).first()
+
+
+def history(customer: Any, user: Any) -> list[dict[str, Any]]:
+    """The customer's calls, newest first, as rows of his history; for somebody who may see the customer."""
+    return [
+        {
+            "at": call.started_at,
+            "kind": "call",
+            "title": call.purpose or "",
+            "state": call.outcome or "open",
+            "duration_ms": call.talk_ms + call.hold_ms,
+            "ref": str(call.pk),
+            "direction": "in" if call.direction == Call.IN else "out",
+        }
+        for call in Call.objects.filter(customer=customer).order_by("-slot", "-id")[:50]
+    ]
+
+
+# --- purposes ----------------------------------------------------------------------------------------------------
 
 _flows: Callable[[], Iterable[str]] = frozenset
 
