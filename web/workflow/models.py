@@ -14,7 +14,9 @@ class FlowDefinition(models.Model):
     key = models.CharField(max_length=60, unique=True)
     name = models.CharField(max_length=80)
     name_en = models.CharField(max_length=80, blank=True, null=True)
-    current = models.ForeignKey("FlowVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    current = models.ForeignKey(
+        "FlowVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="current_of"
+    )
     is_startable = models.BooleanField(default=True, help_text="false for flows that only other flows call")
 
     class Meta:
@@ -62,6 +64,8 @@ class ProcessInstance(models.Model):
     data = models.JSONField(default=dict, help_text="keys and routing flags only")
     ends = models.JSONField(default=list)
     lock_version = models.IntegerField(default=0)
+    last_seq = models.IntegerField(default=0, help_text="of its history")
+    is_stuck = models.BooleanField(default=False, help_text="automatic work failed; an incident says where")
     started_by = models.CharField(max_length=20, blank=True, null=True)
     started_at = models.DateTimeField(default=clock.now)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -116,7 +120,7 @@ class UserTask(models.Model):
 
 
 class TaskCandidate(models.Model):
-    """Who may claim: `user:1001`, `group:booking`, `role:finance`, `leader:booking`."""
+    """Who may claim: `user:1001`, `group:booking`, `role:finance`, `leader:booking`; `not:1001` = never this one."""
 
     task = models.ForeignKey(UserTask, on_delete=models.CASCADE, related_name="candidates")
     key = models.CharField(max_length=80)
@@ -164,7 +168,7 @@ class Awaited(models.Model):
     """A message that an instance waits for now; matching is done here in SQL, delivery by engine task id."""
 
     instance = models.ForeignKey(ProcessInstance, on_delete=models.CASCADE, related_name="awaited")
-    engine_id = models.CharField(max_length=40, unique=True)
+    engine_id = models.CharField(max_length=40, help_text="several rows when it waits for several subjects or events")
     element = models.CharField(max_length=80)
     name = models.CharField(max_length=80)
     business_key = models.CharField(max_length=80, blank=True, null=True)

@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='flowdefinition',
             name='current',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='workflow.flowversion'),
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='current_of', to='workflow.flowversion'),
         ),
         migrations.CreateModel(
             name='ProcessInstance',
@@ -70,6 +70,8 @@ class Migration(migrations.Migration):
                 ('data', models.JSONField(default=dict, help_text='keys and routing flags only')),
                 ('ends', models.JSONField(default=list)),
                 ('lock_version', models.IntegerField(default=0)),
+                ('last_seq', models.IntegerField(default=0, help_text='of its history')),
+                ('is_stuck', models.BooleanField(default=False, help_text='automatic work failed; an incident says where')),
                 ('started_by', models.CharField(blank=True, max_length=20, null=True)),
                 ('started_at', models.DateTimeField(default=web.common.clock.now)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
@@ -83,7 +85,7 @@ class Migration(migrations.Migration):
             name='Awaited',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('engine_id', models.CharField(max_length=40, unique=True)),
+                ('engine_id', models.CharField(help_text='several rows when it waits for several subjects or events', max_length=40)),
                 ('element', models.CharField(max_length=80)),
                 ('name', models.CharField(max_length=80)),
                 ('business_key', models.CharField(blank=True, max_length=80, null=True)),
