@@ -91,7 +91,7 @@ def record(event: e.Event, *, ticket_ref: str | None = None, customer_id: int | 
     """
     if not event.call_id:
         return None
-    call = Call.objects.select_for_update().filter(pbx_id=event.pbx_id).first()
+    call = next(iter(Call.objects.select_for_update().filter(pbx_id=event.pbx_id)), None)
     if call is None:
         call = _first_sight(event, ticket_ref, customer_id)
         stored: list[CallEvent] = []
