@@ -17,3 +17,10 @@ class SessionsEnded:
 
     user_id: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOut:
+    """The user ended his session himself."""
+
+    user_id: int

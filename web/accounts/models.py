@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models import Q, UniqueConstraint
+from django.utils.crypto import salted_hmac
 
 from web.common import clock
 
@@ -64,6 +65,9 @@ class User(AbstractBaseUser):
     is_demo = models.BooleanField(default=False)
     locale = models.CharField(max_length=10, default="zh-CN")
     session_epoch = models.IntegerField(default=0, help_text="raised to end every session of this user")
+    session_key = models.CharField(
+        max_length=40, blank=True, null=True, help_text="the one session of this user (X-17)"
+    )
     created_at = models.DateTimeField(default=clock.now)
 
     USERNAME_FIELD = "number"
@@ -71,6 +75,11 @@ class User(AbstractBaseUser):
 
     class Meta:
         db_table = "accounts_user"
+
+    def _get_session_auth_hash(self, secret=None) -> str:
+        """Django compares this at each request, HTTP or socket: a new password or a raised epoch ends every older session."""
+        told = f"{self.password}:{self.session_epoch}"
+        return salted_hmac("web.accounts.session", told, secret=secret, algorithm="sha256").hexdigest()
 
 
 class Membership(models.Model):

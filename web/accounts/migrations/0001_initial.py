@@ -26,6 +26,7 @@ class Migration(migrations.Migration):
                 ('is_demo', models.BooleanField(default=False)),
                 ('locale', models.CharField(default='zh-CN', max_length=10)),
                 ('session_epoch', models.IntegerField(default=0, help_text='raised to end every session of this user')),
+                ('session_key', models.CharField(blank=True, help_text='the one session of this user (X-17)', max_length=40, null=True)),
                 ('created_at', models.DateTimeField(default=web.common.clock.now)),
             ],
             options={
