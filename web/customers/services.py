@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import Count, F
+from django.db.models import Count, F, Q, QuerySet
 
 from web.accounts import services as accounts
 from web.accounts.models import User
@@ -114,13 +114,14 @@ def register(
     identity: str = "potential",
     relation: str = "self",
     separate: bool = False,
+    call: Any = None,
     owner: User | None = None,
     **fields: Any,
 ) -> tuple[Customer, bool]:
     """(customer, whether it is new). A number that is known opens the record it belongs to (W-18), unless `separate` says this is
     another person on the same phone. The agent of the first call becomes the own agent (W-31).
 
-    `number` as typed or E.164. InvalidForm names each wrong field; SharedNumber when it is not clear who of several is meant.
+    `number` as typed or E.164; `call` = the call in which it happens: it gets its customer. InvalidForm names each wrong field; SharedNumber when it is not clear who of several is meant.
     """
     fields = {"name": name, "identity": identity, **fields}
     problems = _problems(fields)
@@ -133,12 +134,12 @@ def register(
         raise InvalidForm(problems)
     known = find_by_number(e164)
     same_name = [customer for customer in known if customer.name_index == name_index(name)]
-    if same_name:
-        return same_name[0], False
-    if known and not separate:
-        if len(known) > 1:
+    if known and (same_name or not separate):
+        if len(known) > 1 and not same_name:
             raise SharedNumber(candidates=[card(customer, acting_user) for customer in known])
-        return known[0], False
+        customer = (same_name or known)[0]
+        _belongs_to(call, customer, acting_user)
+        return customer, False
     customer = Customer(number=f"new-{seals.blind(str(clock.now()), kind='id')[:20]}", **_columns(fields))
     own = owner or (acting_user if accounts.has_role(acting_user, "agent") else None)
     customer.owner = own
@@ -153,8 +154,16 @@ def register(
     audit("customers.registered", customer.subject, actor=acting_user, person=customer.subject, relation=relation)
     if own:
         _log_owner(customer, None, own, acting_user, "first_call")
+    _belongs_to(call, customer, acting_user)
     publish(CustomerRegistered(customer.pk))
     return customer, True
+
+
+def _belongs_to(call: Any, customer: Customer, user: User) -> None:
+    """The call now has its customer, and who registered him in it sees him as long as it lasts."""
+    if call is not None:
+        hooks.attach_to_call(call, customer, user)
+        accounts.grant(user, "customer", customer.pk, "registered", f"call:{call}")
 
 
 @transaction.atomic
@@ -450,6 +459,15 @@ def history(customer: Customer, user: User, limit: int = 100) -> list[dict[str, 
     return sorted(rows, key=lambda row: row["at"], reverse=True)[:limit]
 
 
-def visible(user: User):
+def found_by(text: str) -> Q:
+    """A number in any spelling, a whole name, or the customer's own number: sealed columns are searched by their blind index."""
+    found, e164 = Q(number=text) | Q(name_index=name_index(text)), normalise(text)
+    if e164:
+        owners = PhoneNumber.objects.filter(token=token(e164)).values("customer")
+        found |= Q(pk__in=owners)
+    return found
+
+
+def visible(user: User) -> QuerySet[Customer]:
     """The customers `user` may see, ready for cards."""
     return scope(Customer.objects.all(), user).select_related("owner").prefetch_related("phones")
