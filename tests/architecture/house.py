@@ -41,12 +41,15 @@ class Reference:
         return f"{self.file}:{self.line}: {self.room} names {self.target} by {self.text!r}"
 
 
-def _strings(tree: ast.AST, rooms: dict[str, int]) -> Iterator[tuple[int, str, str]]:
-    """(line, target room, text) for dotted strings, relation targets, get_model("a", "B"), ("a", "0001_…")."""
+def _strings(root: Path, tree: ast.AST, rooms: dict[str, int]) -> Iterator[tuple[int, str, str]]:
+    """(line, target room, text) for dotted strings, relation targets, get_model("a", "B"), ("a", "0001_…").
+
+    "reports.view" is a permission; only what names a module of reports/ counts.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             dotted, model = DOTTED.match(node.value), MODEL.match(node.value)
-            if dotted:
+            if dotted and (dotted[1] == "web" or (root / "reports" / f"{dotted[2]}.py").exists()):
                 target = "reports" if dotted[1] == "reports" else dotted[2]
                 yield node.lineno, target, node.value
             elif model and model[1] in rooms:
@@ -66,7 +69,7 @@ def references(root: Path, rooms: dict[str, int]) -> Iterator[Reference]:
         if "ui" in inside.parts or len(inside.parts) < 3:
             continue
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        for line, target, text in _strings(tree, rooms):
+        for line, target, text in _strings(root, tree, rooms):
             yield Reference(inside.as_posix(), line, inside.parts[1], target, text)
 
 

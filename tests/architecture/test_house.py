@@ -44,7 +44,7 @@ def test_strings_hold_the_order_of_the_rooms() -> None:
     ],
 )
 def test_a_string_against_the_order_is_found(tmp_path: Path, file: str, text: str) -> None:
-    lay(tmp_path, {file: text + "\n"})
+    lay(tmp_path, {file: text + "\n", "reports/urls.py": "", "reports/catalog.py": ""})
     assert len(house.against_the_order(tmp_path, ROOMS)) == 1
 
 
@@ -56,7 +56,8 @@ def test_strings_downward_and_the_mount_of_the_reports_are_fine(tmp_path: Path) 
             "web/tickets/migrations/0001_initial.py": 'dependencies = [("calls", "0001_initial")]\n',
             "web/workflow/models.py": 'version = models.ForeignKey("workflow.FlowVersion", models.PROTECT)\n',
             "web/config/urls.py": 'include("reports.urls"), include("web.tickets.api")\n',
-            "web/accounts/services.py": 'code = "telephony.demo"\n',
+            "web/accounts/services.py": 'codes = "telephony.demo", "reports.view"\n',
+            "reports/urls.py": "",
         },
     )
     assert house.against_the_order(tmp_path, ROOMS) == []
