@@ -121,23 +121,48 @@ export interface TicketRow {
   number: string
   kind: string
   kind_title: Bilingual | string
+  /** open or closed; `state` is the word the flow gave it. */
   status: string
+  state?: string
+  purpose?: string | null
+  source?: string | null
   outcome: string | null
+  customer_name?: string | null
+  caller?: string | null
+  vip?: boolean
   owner: Person | null
+  group?: Named | null
   opened_at: Instant
   due_at: Instant | null
+  closed_at?: Instant | null
+  repeats?: number
   instance?: string | null
   task?: string | null
 }
-export interface TimelineRow { at: Instant; actor: Person | null; auto: boolean; rule: string | null; action: string; element: string | null; text: string | null }
+export interface TimelineRow {
+  at: Instant
+  actor: Person | null
+  auto: boolean
+  rule: string | null
+  action: string
+  element: string | null
+  name?: Bilingual | null
+  text: string | null
+  facts?: Record<string, unknown>
+}
+export interface TicketCall { id: string; role: string; direction: string; at: Instant; talk_ms: number | null; outcome: string | null }
+export interface TicketAnswers { task: string; element: string; title: string; schema: JsonSchema; data: FormData; by: Person | null; at: Instant }
 export interface TicketDetail extends TicketRow {
   customer: Card | null
   call: string | null
-  group: Named | string | null
+  summary?: string | null
   opened_by: Person | null
   instance: string | null
+  /** The open task of the reader. */
   task: string | null
-  repeats: number
+  tasks?: TaskRow[]
+  calls?: TicketCall[]
+  answers?: TicketAnswers[]
   timeline: TimelineRow[]
 }
 
