@@ -384,11 +384,6 @@ class _Calls:
     def update_data(self, my_task: Task, subworkflow: Any) -> None:
         write(my_task, {key: deepcopy(subworkflow.data[key]) for key in sorted(subworkflow.written)})
 
-    def _on_subworkflow_completed(self, subworkflow: Any, my_task: Task) -> None:
-        # An interrupted sub-process also reports "completed"; its activity is cancelled already and stays so.
-        if not my_task.has_state(TaskState.FINISHED_MASK) and subworkflow.success:
-            super()._on_subworkflow_completed(subworkflow, my_task)  # type: ignore[misc]
-
 
 class SubProcess(_Calls, spiff.SubWorkflowTask):
     pass

@@ -359,7 +359,8 @@ WRONG = {
     ),
     "data name": (
         simple(
-            '<scriptTask id="x"><script>a = 1</script><multiInstanceLoopCharacteristics><loopDataInputRef>__x</loopDataInputRef></multiInstanceLoopCharacteristics></scriptTask>'
+            '<scriptTask id="x"><script>a = 1</script><multiInstanceLoopCharacteristics>'
+            "<loopDataInputRef>__x</loopDataInputRef></multiInstanceLoopCharacteristics></scriptTask>"
         ),
         "x",
         "data_name",

@@ -469,6 +469,24 @@ def test_a_parallel_join_in_a_loop_waits_for_both_branches_in_every_round(order)
     assert (one.outcome.status, one.outcome.data["n"]) == ("completed", 2)
 
 
+def test_a_parallel_join_counts_tokens_per_flow():
+    """Two tokens on one way and one on the other are one round and a half."""
+    body = ENDS + nodes("parallelGateway", "p", "j") + nodes("exclusiveGateway", "ma", "mb")
+    body += user("a1") + user("a2") + user("b1") + user("b2") + script("count", "n = n + 1")
+    one = play(
+        bundle(
+            "f",
+            body
+            + flows("s -> p -> a1 -> ma -> j -> count -> e", "p -> a2 -> ma", "p -> b1 -> mb -> j", "p -> b2 -> mb"),
+        ),
+        data={"n": 0},
+    )
+    for element, rounds in (("a1", 0), ("a2", 0), ("b1", 1), ("b2", 2)):
+        one.complete(element)
+        assert one.outcome.data["n"] == rounds
+    assert one.outcome.status == "completed"
+
+
 def test_an_inclusive_join_waits_only_for_the_branches_that_were_taken():
     body = (
         ENDS
