@@ -33,7 +33,7 @@ export function belongs(box: TaskBox, row: TaskRow): boolean | null {
   return null
 }
 
-const without = (rows: TaskRow[], id: string) => rows.filter((row) => row.id !== id)
+const without = (rows: TaskRow[], id: string) => rows.filter((row) => String(row.id) !== String(id))
 
 function put(state: BoxState, row: TaskRow): TaskRow[] {
   const rows = without(state.rows, row.id)

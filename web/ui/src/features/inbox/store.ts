@@ -7,6 +7,8 @@ import { append, emptyBox, fold, type BoxState, type Gone } from './box'
 
 type BoxPage = Page<TaskRow> & { counts: TaskCounts }
 const REREAD_MS = 400
+/** Ids are strings here, whatever the database counts with. */
+const asTask = (row: TaskRow): TaskRow => ({ ...row, id: String(row.id) })
 
 /** The box that is shown, and the counters of all boxes; lives as long as the session. */
 export const useInbox = defineStore('inbox', () => {
@@ -27,7 +29,7 @@ export const useInbox = defineStore('inbox', () => {
     const wanted = search.value.trim()
     const page = await api.get<BoxPage>('/api/tasks', { box, search: wanted })
     if (box === state.value.box && wanted === search.value.trim()) {
-      state.value = { box, rows: page.results, next: page.next, counts: { ...state.value.counts, ...page.counts }, filtered: wanted !== '' }
+      state.value = { box, rows: page.results.map(asTask), next: page.next, counts: { ...state.value.counts, ...page.counts }, filtered: wanted !== '' }
       switching.value = false
     }
     return page
@@ -35,10 +37,11 @@ export const useInbox = defineStore('inbox', () => {
   const reload = () => topic.value?.reload() ?? Promise.resolve()
 
   function apply(event: string, data: unknown) {
-    const folded = fold(state.value, event, data)
+    const told = event === 'TaskChanged' ? asTask(data as TaskRow) : data
+    const folded = fold(state.value, event, told)
     state.value = folded.state
     if (event === 'TaskGone') gone.value = data as Gone
-    if (event === 'TaskChanged') changed.value = data as TaskRow
+    if (event === 'TaskChanged') changed.value = told as TaskRow
     if (folded.reread) {
       clearTimeout(later)
       later = setTimeout(() => void reload(), REREAD_MS)
@@ -75,7 +78,7 @@ export const useInbox = defineStore('inbox', () => {
     paging = true
     try {
       const page = await api.get<BoxPage>('/api/tasks', { box, search: search.value.trim(), cursor: next })
-      if (box === state.value.box && next === state.value.next) state.value = append(state.value, page)
+      if (box === state.value.box && next === state.value.next) state.value = append(state.value, { results: page.results.map(asTask), next: page.next })
     } catch (error) {
       failed.value = asApiError(error)
     } finally {
