@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 
 def system_now() -> datetime:
@@ -21,6 +23,19 @@ def use(source) -> None:
     """Replace the clock (tests, replay). `use(system_now)` puts it back."""
     global _source
     _source = source
+
+
+def shifted(path: Path) -> Callable[[], datetime]:
+    """A clock as many seconds ahead as the file says, read at each look: a trial installation can live through days in minutes."""
+
+    def source() -> datetime:
+        try:
+            ahead = float(path.read_text())
+        except (OSError, ValueError):
+            ahead = 0.0
+        return system_now() + timedelta(seconds=ahead)
+
+    return source
 
 
 SLOT_SECONDS = 900

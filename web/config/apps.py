@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from django.apps import AppConfig
+from django.conf import settings
+
+from web.common import clock
 
 
 class ConfigApp(AppConfig):
@@ -9,3 +14,6 @@ class ConfigApp(AppConfig):
 
     def ready(self) -> None:
         from web.config import checks  # noqa: F401  registers the start-up checks
+
+        if settings.CLOCK_FILE and not settings.PRODUCTION:
+            clock.use(clock.shifted(Path(settings.CLOCK_FILE)))

@@ -34,6 +34,8 @@ def findings() -> Iterator[CheckMessage]:
         yield _refused(4, "The PBX is the simulator.", "Set CTI_DRIVER to the driver of your PBX.")
     if settings.DEMO or _demo_accounts_present():
         yield _refused(5, "Demo accounts are present.", "Start production on an empty database and data folder.")
+    if settings.CLOCK_FILE:
+        yield _refused(7, "The clock is turned by hand.", "Unset ZUOXI_CLOCK.")
     if not settings.HTTPS:
         yield _refused(6, "HTTPS is off.", "Serve through HTTPS: sessions would travel in the clear.")
 

@@ -49,6 +49,7 @@ TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 
 # --- what the centre is ----------------------------------------------------------------------------------------
 CENTRE_TITLE = env("CENTRE_TITLE", default="坐席")
+CLOCK_FILE = env("ZUOXI_CLOCK", default="")  # seconds the product's clock is ahead; a trial's, never production's
 CTI_DRIVER = env("CTI_DRIVER", default="simulator")
 SCENARIO = env("SCENARIO", default="monday-morning" if DEMO else "")  # what the simulator plays by itself
 SMS_URL = env("SMS_URL", default="")  # empty: no SMS channel (under demo data run_all starts a pretended provider)
