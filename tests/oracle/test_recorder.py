@@ -27,7 +27,7 @@ def test_works_here_but_not_on_oracle():
 def test_a_statement_oracle_refuses_fails_a_run_whose_tests_pass(tmp_path: Path) -> None:
     (tmp_path / "test_planted.py").write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:xdist", "-c", "pyproject.toml"]
-    command += ["--rootdir", ".", str(tmp_path / "test_planted.py")]
+    command += ["--no-migrations", "--rootdir", ".", str(tmp_path / "test_planted.py")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert "2 passed" in done.stdout
     assert done.returncode == 1

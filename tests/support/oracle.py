@@ -23,6 +23,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import sql
 from django.db.models.expressions import Col, Func, Ref
 from django.db.models.fields.json import KeyTransform
+from django.db.models.query import MAX_GET_RESULTS
 
 VERSIONS = {"19c": (19, 21, 0, 0, 0), "23ai": (23, 4, 0, 24, 5)}
 LOB_TYPES = {"TextField", "JSONField", "BinaryField"}
@@ -218,6 +219,8 @@ def compiled(connection: OfflineOracle, query: Any, *, returning: Any = None) ->
 
     Raises what the backend raises for what it cannot express (NotSupportedError).
     """
+    if query.select_for_update and (query.low_mark, query.high_mark) == (0, MAX_GET_RESULTS):
+        query.clear_limits()  # .get() leaves its limit out where the backend cannot lock with one
     compiler = query.get_compiler(connection=connection)
     if isinstance(query, sql.InsertQuery):
         compiler.returning_fields = returning

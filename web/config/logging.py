@@ -75,7 +75,7 @@ def configure(*, level: str, as_json: bool) -> dict[str, Any]:
         "loggers": {
             "django": {"level": level},
             "django.request": {"level": "ERROR", "filters": ["broken"]},  # a 404 or 409 is an answer, not news
-            "axes": {"level": "WARNING"},
+            "axes": {"level": "ERROR"},  # accounts keeps the login log
             "celery": {"level": "WARNING"},
             "kombu": {"level": "ERROR"},
             "SpiffWorkflow": {"level": "WARNING"},
