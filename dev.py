@@ -188,7 +188,10 @@ def check_all(arguments: list[str], *, everything: bool = False) -> None:
     steps = {
         "ruff": (ROOT, [*python, "ruff", "check", "."]),
         "import contracts": (ROOT, [VENV / PYTHON.parent.name / "lint-imports", "--no-cache"]),
-        "pytest": (ROOT, [*python, "pytest", "-n", "2", "--dist", "loadgroup", *more, *arguments]),
+        "pytest": (
+            ROOT,
+            [*python, "pytest", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", *more, *arguments],
+        ),
         "eslint": (UI, [*script, "node_modules/eslint/bin/eslint.js", "--max-warnings", "0", "src"]),
         "vue-tsc": (UI, [*script, "node_modules/vue-tsc/bin/vue-tsc.js", "--noEmit"]),
         "vitest": (UI, [*script, "node_modules/vitest/vitest.mjs", "run"]),

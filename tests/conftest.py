@@ -14,9 +14,6 @@ from tests.support.clock import HandClock
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Playwright's sync API keeps an event loop running in the test's thread; Django's guard cannot know it is harmless.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-
 
 def absent(reason: str) -> None:
     """A program is missing here: a person's run skips and says so, CI fails."""
@@ -122,10 +119,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group(f"browser-{Path(str(item.path)).stem}"))
         elif item.get_closest_marker("postgres"):
             item.add_marker(pytest.mark.xdist_group("postgres"))
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     if not config.getoption("--slow"):
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Playwright's sync API leaves an event loop running in this thread from its first test on.
+
+    Django's guard cannot know that it is harmless; async tests could not run beside it. So browser tests come last
+    (see the order above), and only from there on the guard is off: before, it finds ORM calls in our own coroutines.
+    """
+    if item.get_closest_marker("browser"):
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 
 def pytest_configure(config: pytest.Config) -> None:
