@@ -155,6 +155,7 @@ export interface TicketAnswers { task: string; element: string; title: string; s
 export interface TicketDetail extends TicketRow {
   customer: Card | null
   call: string | null
+  repeats: number
   summary?: string | null
   opened_by: Person | null
   instance: string | null

@@ -47,7 +47,7 @@ export default {
     unknown: '没有做成 ({code})', unexpected: '程序出错, 已记录', offline: '没有连上服务器, 输入已保存', server_error: '服务器出错, 稍后重试', someone: '别人',
     not_authenticated: '登录已失效', no_permission: '无权限', not_found: '没有找到', http_400: '请求不对', http_403: '无权限', http_404: '没有找到', http_405: '不能这样做', http_409: '状态已变', http_429: '太频繁, 稍后重试',
     csrf_failed: '页面已过期, 刷新后重试', bad_request: '请求不对', conflict: '状态已变, 已刷新', invalid: '填写有误', invalid_form: '填写有误', invalid_credentials: '工号或密码不对', extension_required: '要填分机',
-    extension_unknown: '没有这个分机', seat_taken: '工号已在别处登录: {by}', locked_out: '失败次数过多, 已锁定', task_taken: '{by} 已领取', task_done: '{by} 已完成', task_gone: '任务已不在',
+    extension_unknown: '没有这个分机', seat_taken: '工号已在别处登录: {by}', locked_out: '失败次数过多, 已锁定', task_taken: '{by} 已领取', task_done: '{by} 已完成', reassigned: '{by} 已改派此任务', task_gone: '任务已不在',
     not_claimable: '不能领取', not_mine: '不是我的任务', undo_expired: '已过撤销时间', pbx_silent: '交换机没有回应', pbx_refused: '交换机拒绝', already_ended: '通话已结束', wrong_state: '现在不能这样做',
     not_signed_in: '未签入', call_gone: '通话已结束', not_your_call: '不是你的通话', no_flow: '流程未部署', throttled: '太频繁, 稍后重试', validation_error: '填写有误', permission_denied: '无权限',
     block_unknown: '没有这条黑名单',

@@ -1,16 +1,17 @@
-import { computed, ref, watch, type Ref } from 'vue'
-import { api } from '@/api/client'
-import type { CallView, Card, Completed, InstanceView, TaskDetail, TaskRow, TicketDetail } from '@/api/types'
+import { computed, onScopeDispose, ref, watch, type Ref } from 'vue'
+import { api, ApiError } from '@/api/client'
+import type { CallView, Card, Completed, InstanceView, Person, TaskDetail, TaskRow, TicketDetail } from '@/api/types'
 import { say } from '@/app/i18n'
 import { useErrorText } from '@/composables/errors'
 import { useResource } from '@/composables/resource'
 import { toast } from '@/composables/toast'
+import { live } from '@/live/socket'
 import { merge, openWork, workOfTask, workOfTicket, type Work } from '../work'
 
 export interface Caller { customer: Card | null; relation: string; identity: string }
 
 /** The tickets and tasks worked on in one call: opening, choosing, and the task and flow of the chosen one. */
-export function useCallWork(call: Ref<CallView | null>) {
+export function useCallWork(call: Ref<CallView | null>, taken: (error: ApiError) => void) {
   const { errorText } = useErrorText()
   const known = ref(new Map<string, Work[]>())
   const chosenKey = ref<string | null>(null)
@@ -95,6 +96,19 @@ export function useCallWork(call: Ref<CallView | null>) {
   function gone() {
     if (chosen.value) put({ ...chosen.value, done: true })
   }
+
+  // The own inbox says at once when a task went to somebody else; what was typed stays in view.
+  const unsubscribe = live.subscribe('inbox', {
+    subscribed: () => undefined,
+    heartbeat: () => undefined,
+    event: ({ event, data }) => {
+      const { id, code, by } = (data ?? {}) as { id?: string; code?: string; by?: Person | null }
+      const current = task.data.value
+      if (event !== 'TaskGone' || !current || String(id) !== String(current.id) || chosen.value?.done) return
+      if (code === 'reassigned' || code === 'task_taken') taken(new ApiError(409, code, {}, null, { by }))
+    },
+  })
+  onScopeDispose(unsubscribe)
 
   watch(() => call.value?.id, () => {
     const first = open.value[0] ?? works.value[0]
