@@ -121,7 +121,8 @@ def register(
     """(customer, whether it is new). A number that is known opens the record it belongs to (W-18), unless `separate` says this is
     another person on the same phone. The agent of the first call becomes the own agent (W-31).
 
-    `number` as typed or E.164; `call` = the call in which it happens: it gets its customer. InvalidForm names each wrong field; SharedNumber when it is not clear who of several is meant.
+    `number` as typed or E.164; `call` = the call in which it happens: it gets its customer.
+    InvalidForm names each wrong field; SharedNumber when it is not clear who of several is meant.
     """
     fields = {"name": name, "identity": identity, **fields}
     problems = _problems(fields)
@@ -206,6 +207,15 @@ def change(
     audit("customers.changed", customer.subject, actor=acting_user, person=customer.subject, fields=changed)
     publish(CustomerChanged(customer.pk))
     return customer
+
+
+@transaction.atomic
+def add_number(customer: Customer, kind: str, number: str) -> None:
+    """Another number of the customer, found on calls like the first (W-21.03, W-21.15). InvalidForm when it is none."""
+    e164 = normalise(number)
+    if e164 is None or kind not in KINDS:
+        raise InvalidForm({f"numbers.{kind}": [{"code": "invalid" if kind in KINDS else "unknown"}]})
+    _set_number(customer, kind, e164)
 
 
 def name_index(name: str) -> str:
