@@ -11,6 +11,8 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from web.common import audit
+
 Handler = Callable[[HttpRequest], HttpResponse]
 
 SIGNED_IN_AT = "signed_in_at"
@@ -49,6 +51,7 @@ class RealAddress:
         if settings.TRUSTED_PROXIES and peer:
             forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
             request.META["REMOTE_ADDR"] = real_address(peer, forwarded, settings.TRUSTED_PROXIES)
+        audit.address.set(request.META.get("REMOTE_ADDR", ""))  # every act of this request is audited with it
         return self.get_response(request)
 
 
