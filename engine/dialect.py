@@ -58,6 +58,7 @@ from engine.exceptions import VerbRefused
 
 LIVE = TaskState.WAITING | TaskState.READY | TaskState.STARTED
 OPEN = TaskState.WAITING | TaskState.STARTED
+MOST_INSTANCES = 200
 
 # -- process data -----------------------------------------------------------------------------------------------------
 
@@ -398,9 +399,22 @@ class _Multiplies:
 
     def _update_hook(self, my_task: Task) -> bool | None:
         my_task.data = dict(my_task.workflow.data)
+        self._check_number(my_task)
         if self.data_output is not None and (self.data_input is None or self._output() != self.data_input.bpmn_id):
             my_task.data.pop(self._output(), None)
         return super()._update_hook(my_task)  # type: ignore[misc]
+
+    def _check_number(self, my_task: Task) -> None:
+        engine = engine_of(my_task)
+        if self.data_input is not None:
+            items = my_task.data.get(self.data_input.bpmn_id)
+            number = len(items) if isinstance(items, list | dict) else None
+        else:
+            number = engine.evaluate(my_task, self.cardinality)
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MOST_INSTANCES:
+            engine.fail(
+                my_task, ValueError(f"a multi-instance activity needs a list or a number, up to {MOST_INSTANCES}")
+            )
 
     def _output(self) -> str:
         return self.data_output.bpmn_id

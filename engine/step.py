@@ -406,7 +406,7 @@ class _Engine:
 
     def _complete(self, stimulus: Complete) -> None:
         task = self._find(stimulus.task_id)
-        if not _is_open(task):
+        if not _is_open(task) or self._is_interrupted(task):
             raise StimulusRefused("not_open", stimulus.task_id)
         element = self._element(task)
         form = self.definition.forms.get(element.form_key or "") if element else None
@@ -649,7 +649,8 @@ class _Engine:
             )
         after = {str(task.id): task for task in self._visible()}
         self._note_cancelled(after)
-        tasks = [self._open_task(t) for t in self._all() if _is_open(t) and "open" in t.internal_data]
+        opened = [t for t in self._all() if _is_open(t) and "open" in t.internal_data and not self._is_interrupted(t)]
+        tasks = [self._open_task(task) for task in opened]
         timers, awaited = self._waits()
         data = dict(self.workflow.data)
         return Outcome(encode(instance), "running", self.ends, data, tasks, timers, awaited, self.thrown, self.trail)
@@ -699,6 +700,24 @@ class _Engine:
                             Awaited(str(task.id), element.id, name, keys, subject, attached, element.process)
                         )
         return timers, awaited
+
+    def _is_interrupted(self, task: Task) -> bool:
+        """An interrupting event has come for it (or for what it is part of), though the run that follows has not."""
+        inner: Task | None = task
+        while inner is not None:
+            host = inner.parent if dialect.is_instance(inner) else inner
+            for sibling in host.parent.children if host.parent is not None else ():
+                spec = sibling.task_spec
+                waits = isinstance(spec, dialect.BoundaryEvent) and sibling.has_state(dialect.OPEN)
+                if (
+                    waits
+                    and spec.cancel_activity
+                    and any(e.slot(sibling).get("fired") for e in dialect.events_of(sibling))
+                ):
+                    return True
+            caller = inner.workflow.parent_task_id
+            inner = self.workflow.get_task_from_id(caller) if caller is not None else None
+        return False
 
     # Looking around.
 

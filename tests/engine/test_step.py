@@ -257,6 +257,7 @@ def test_a_cycle_a_little_late_keeps_its_rhythm():
     assert one.outcome.timers[0].due_at == after("PT8H")
 
 
+@pytest.mark.req("X-12")
 def test_a_duration_may_count_working_hours():
     class Slow(AlwaysOpen):
         def add_business(self, start, hours):
@@ -265,6 +266,7 @@ def test_a_duration_may_count_working_hours():
     assert play(reminded(time="business"), calendar=Slow()).outcome.timers[0].due_at == after("PT20H")
 
 
+@pytest.mark.req("X-12")
 def test_a_moved_timer_fires_at_the_new_moment_and_takes_the_deadline_along():
     body = (
         ENDS
@@ -288,6 +290,7 @@ def test_a_timer_cannot_be_moved_to_a_moment_without_offset():
         one.give(Reschedule(one.outcome.timers[0].id, MONDAY.replace(tzinfo=None)))
 
 
+@pytest.mark.req("X-25")
 def test_a_step_refuses_a_clock_without_offset():
     with pytest.raises(ValueError):
         play(reminded(), now=MONDAY.replace(tzinfo=None))
@@ -301,6 +304,7 @@ def paid(**values):
     return bundle("f", body, messages=["payment.done"])
 
 
+@pytest.mark.req("X-13")
 def test_a_message_reaches_only_the_catch_it_is_addressed_to():
     one = play(paid(key__request="request", key__kind="'deposit'"), data={"request": "R1"})
     [waiting] = one.outcome.awaited
@@ -321,6 +325,7 @@ def test_another_messages_name_is_refused_at_the_door():
     assert refusal.value.code == "not_addressed"
 
 
+@pytest.mark.req("X-13")
 def test_an_early_message_finds_nobody_and_a_second_one_comes_too_late():
     body = ENDS + user("ask") + caught("paid", "payment.done") + flows("s -> ask -> paid -> e")
     one = play(bundle("f", body, messages=["payment.done"]))
@@ -412,7 +417,6 @@ GATE += '<intermediateCatchEvent id="late"><timerEventDefinition><timeDuration>P
 GATE += flows("s -> g -> paid -> e", "g -> dropped -> e2", "g -> late -> e3")
 
 
-@pytest.mark.req("X-13")
 @pytest.mark.parametrize(
     ("act", "end"),
     [
@@ -532,7 +536,6 @@ def test_a_long_loop_costs_no_more_at_its_end_than_at_its_beginning():
     assert max(sizes) - sizes[3] < 64
 
 
-@pytest.mark.req("A-50")
 def test_an_endless_loop_stops_at_the_budget():
     body = (
         ENDS
@@ -752,6 +755,7 @@ STEPS = ENDS + user("ask") + service("first", "a.one", "one") + service("second"
 STEPS += user("then") + flows("s -> ask -> first -> second -> then -> e")
 
 
+@pytest.mark.req("X-14")
 def test_the_checkpoint_keeps_the_answer_when_a_verb_fails_and_run_goes_on_later():
     definition = parse(bundle("f", STEPS))
     good, bad = (
@@ -774,6 +778,7 @@ def test_the_checkpoint_keeps_the_answer_when_a_verb_fails_and_run_goes_on_later
         step(definition, checkpoint.state, answer, MONDAY, good)
 
 
+@pytest.mark.req("X-14")
 def test_a_failing_verb_can_be_skipped_with_a_result_in_its_place():
     definition = parse(bundle("f", STEPS))
     bad = registry(a__one=lambda c: {"n": 1}, a__two=failing)
@@ -823,6 +828,38 @@ def test_timers_and_messages_have_a_checkpoint_too(stimulus):
     assert checkpoint.status == "running"
     outcome = step(definition, checkpoint.state, Run(), MONDAY if stimulus == "deliver" else now, registry())
     assert outcome.ends == ["e3" if stimulus == "due" else "e"]
+
+
+def test_an_interrupting_message_in_the_checkpoint_closes_the_task_to_its_owner():
+    body = ENDS + '<subProcess id="sub"><startEvent id="ss"/><endEvent id="se"/>' + user("a") + flows("ss -> a -> se")
+    body += "</subProcess>" + caught("wish", "withdrawn", "", "sub") + service("tell", "a.one")
+    made = bundle("f", body + flows("s -> sub -> e", "wish -> tell -> e"), messages=["withdrawn"])
+    one = play(made, registry(a__one=failing))
+    task = one.task("a").id
+    with pytest.raises(StepFailed):
+        one.deliver("withdrawn")
+    assert one.open == []
+    with pytest.raises(StimulusRefused):
+        one.give(Complete(task))
+    one.verbs = registry(a__one=lambda context: {})
+    one.give(Run())
+    assert (one.outcome.status, one.ends) == ("completed", ["e"])
+
+
+@pytest.mark.parametrize("number", ["1000000000", "-1", "'abc'", "2.5", "True", "None"])
+def test_a_multi_instance_activity_has_a_bearable_number_of_instances(number):
+    loop = f"<multiInstanceLoopCharacteristics><loopCardinality>{number}</loopCardinality></multiInstanceLoopCharacteristics>"
+    with pytest.raises(StepFailed) as failure:
+        play(bundle("f", ENDS + f'<userTask id="r">{loop}</userTask>' + flows("s -> r -> e")))
+    assert failure.value.element == "r"
+
+
+def test_a_text_is_no_list_to_go_through():
+    loop = (
+        "<multiInstanceLoopCharacteristics><loopDataInputRef>who</loopDataInputRef></multiInstanceLoopCharacteristics>"
+    )
+    with pytest.raises(StepFailed):
+        play(bundle("f", ENDS + f'<userTask id="r">{loop}</userTask>' + flows("s -> r -> e")), data={"who": "abc"})
 
 
 def test_a_start_has_a_checkpoint():

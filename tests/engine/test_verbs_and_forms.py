@@ -137,6 +137,7 @@ FORM = Form("consult.answer", SCHEMA)
         ([], {("", "type")}),
     ],
 )
+@pytest.mark.req("X-11")
 def test_a_form_names_every_wrong_field(data, errors):
     assert {(error.field, error.code) for error in FORM.validate(data)} == errors
 
@@ -204,6 +205,7 @@ def test_a_cycle_is_counted(text):
 
 
 @pytest.mark.parametrize("text", ["2026-11-23T09:00:00", "2026-11-23", "soon", "", None, 5])
+@pytest.mark.req("X-25")
 def test_an_instant_has_an_offset(text):
     with pytest.raises(ValueError):
         parse_instant(text)
