@@ -34,6 +34,5 @@ export default defineConfig({
     environment: 'happy-dom',
     include: ['src/**/*.spec.ts'],
     setupFiles: ['src/testing/setup.ts'],
-    server: { deps: { inline: ['element-plus'] } },
   },
 })

@@ -25,7 +25,7 @@ export interface Session {
   draft_key?: string | null
 }
 
-export interface Announcement { id: string; title: string; body: string; level: 'urgent' | 'normal'; published_at: Instant }
+export interface Announcement { id: string; title: string; title_en?: string | null; body: string; level: 'urgent' | 'normal'; published_at: Instant }
 export interface Notification { id: string; kind: string; text: string; params: Record<string, string>; ref: string | null; at: Instant; read: boolean }
 
 export type AgentState = 'null' | 'not_ready' | 'ready' | 'busy' | 'acw'

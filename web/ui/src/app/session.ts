@@ -3,7 +3,7 @@ import { computed, ref } from 'vue'
 import { api, ApiError, forgetCsrf } from '@/api/client'
 import type { Session } from '@/api/types'
 import { setDraftKey, wipeDrafts } from '@/design/form/drafts'
-import { setLocale } from './i18n'
+import { setLocale, type Locale } from './i18n'
 
 export interface SignIn { number: string; password: string; extension?: string; takeover?: boolean }
 
@@ -47,6 +47,12 @@ export const useSession = defineStore('session', () => {
     forget()
   }
 
+  /** The language of the page, kept for the next sign-in. */
+  async function speak(language: Locale): Promise<void> {
+    setLocale(language)
+    if (session.value) await api.patch('/api/session', { locale: language }).catch(() => undefined)
+  }
+
   /** The server ended the session: only our memory of it goes, drafts stay. */
   function forget(): void {
     session.value = null
@@ -56,5 +62,5 @@ export const useSession = defineStore('session', () => {
   const is = (...roles: string[]) => roles.some((role) => user.value?.roles.includes(role))
   const may = (permission: string) => user.value?.permissions.includes(permission) ?? false
 
-  return { session, asked, wantsCalls, user, agent, centre, hasPhone, load, signIn, signOut, forget, is, may }
+  return { session, asked, wantsCalls, user, agent, centre, hasPhone, load, signIn, signOut, speak, forget, is, may }
 })

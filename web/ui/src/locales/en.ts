@@ -10,7 +10,10 @@ export default {
     list: 'Open pages', dirty: 'Has an unsaved draft', close: 'Close', limit: 'At most 5 tabs', fullTitle: 'At most 5 tabs',
     fullPropose: '5 tabs are open. Close "{name}", unused for longest and without a draft, or choose another.', fullChoose: '5 tabs are open, each with a draft. Choose one to replace; its draft is kept.', replace: 'Replace {name}',
   },
-  notice: { title: 'Announcements', all: 'Show all', allCount: 'All {n}', none: 'No announcements', level: { urgent: 'Urgent', normal: 'Notice' } },
+  notice: { title: 'Announcements', all: 'Show all', allCount: 'All {n}', none: 'No announcements', level: { urgent: 'Urgent', normal: 'Notice' },
+    mine: 'Notifications, {n} unread', nothing: 'No notifications', open: 'Open', other: 'News {title}', task_assigned: 'Yours now: {title}', task_delegated: '{by} delegated to you: {title}', reveal_limit: '{number} {name} reveals too many numbers',
+    task_reminder: 'Due soon: {title}', task_overdue: 'Overdue: {title}', task_taken_away: 'Reassigned: {title}',
+  },
   offline: {
     title: 'Offline {time}', what: 'The phone still works; typing is kept here and sent when the line is back', next: 'Try {n} in {s} s', trying: 'Reconnecting', now: 'Reconnect now', stale: 'Figures stopped at {time}',
   },

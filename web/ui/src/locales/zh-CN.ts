@@ -10,7 +10,10 @@ export default {
     list: '已打开的页面', dirty: '有未提交草稿', close: '关闭', limit: '最多 5 个标签', fullTitle: '最多 5 个标签',
     fullPropose: '已开 5 个标签。关闭最久未用的「{name}」(无草稿), 或另选一个。', fullChoose: '已开 5 个标签, 都有未提交内容。选一个代替, 草稿会保存。', replace: '代替 {name}',
   },
-  notice: { title: '公告', all: '显示全部', allCount: '全部 {n} 条', none: '没有公告', level: { urgent: '紧急', normal: '通知' } },
+  notice: { title: '公告', all: '显示全部', allCount: '全部 {n} 条', none: '没有公告', level: { urgent: '紧急', normal: '通知' },
+    mine: '通知, {n} 条未读', nothing: '没有通知', open: '打开', other: '有新消息 {title}', task_assigned: '派给你: {title}', task_delegated: '{by} 委派给你: {title}', reveal_limit: '{number} {name} 显号过多',
+    task_reminder: '即将到期: {title}', task_overdue: '已超时: {title}', task_taken_away: '已改派: {title}',
+  },
   offline: {
     title: '已断线 {time}', what: '电话仍可用, 输入存在本机, 连上后自动提交', next: '第 {n} 次重连, {s} 秒后', trying: '正在重连', now: '立即重连', stale: '数据停在 {time}',
   },
