@@ -21,7 +21,19 @@ from web.workflow.models import FlowDefinition, FlowFile, FlowVersion
 from web.workflow.services.errors import FlowRefused, FlowUnknown
 
 ROLES = frozenset(
-    "agent team_leader supervisor manager director analyst clinic pharmacy finance admin system".split()
+    [
+        "agent",
+        "team_leader",
+        "supervisor",
+        "manager",
+        "director",
+        "analyst",
+        "clinic",
+        "pharmacy",
+        "finance",
+        "admin",
+        "system",
+    ]
 )
 KEPT = 256
 

@@ -1,0 +1,266 @@
+"""Shapes of requests (checked) and of answers (described for OpenAPI; the services make them as plain dicts)."""
+
+from __future__ import annotations
+
+from rest_framework import serializers as s
+
+# -- asked -------------------------------------------------------------------------------------------------------------
+
+
+class ReasonIn(s.Serializer):
+    reason = s.CharField(required=False, allow_blank=True, max_length=500, default="")
+
+
+class DelegateIn(ReasonIn):
+    to = s.CharField(max_length=20)
+
+
+class DataIn(s.Serializer):
+    data = s.DictField(default=dict)
+
+
+class CompleteIn(DataIn):
+    now = s.BooleanField(default=False, help_text="true: no ten seconds to undo")
+
+
+class ReassignIn(s.Serializer):
+    ids = s.ListField(child=s.IntegerField(), min_length=1, max_length=200)
+    assignee = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=20)
+    group = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=40)
+    due_at = s.DateTimeField(required=False, allow_null=True)
+    reason = s.CharField(max_length=500)
+
+
+class SkipIn(ReasonIn):
+    data = s.DictField(required=False, default=dict, help_text="skip: what the element would have answered")
+
+
+class BoxQuery(s.Serializer):
+    box = s.ChoiceField(["mine", "pool", "started", "done", "overdue"], default="mine")
+    search = s.CharField(required=False, allow_blank=True, default="", max_length=80)
+    flow = s.CharField(required=False, allow_blank=True, default="", max_length=60)
+    ordering = s.CharField(required=False, allow_blank=True, default="", max_length=20)
+    cursor = s.CharField(required=False, allow_blank=True, default="", max_length=300)
+    size = s.IntegerField(required=False, default=50, min_value=1, max_value=200)
+
+
+class IncidentQuery(s.Serializer):
+    state = s.ChoiceField(["open", "retried", "skipped", "cancelled", "all"], default="open")
+    cursor = s.CharField(required=False, allow_blank=True, default="", max_length=300)
+
+
+class MessageQuery(s.Serializer):
+    state = s.ChoiceField(["new", "consumed", "unmatched", "expired", "all"], default="unmatched")
+    cursor = s.CharField(required=False, allow_blank=True, default="", max_length=300)
+
+
+# -- answered ----------------------------------------------------------------------------------------------------------
+
+
+class TaskPerson(s.Serializer):
+    number = s.CharField()
+    name = s.CharField()
+
+
+class BilingualName(s.Serializer):
+    zh = s.CharField()
+    en = s.CharField()
+
+
+class TaskFlow(s.Serializer):
+    key = s.CharField()
+    name = BilingualName()
+    version = s.IntegerField()
+
+
+class TaskCandidateName(s.Serializer):
+    kind = s.ChoiceField(["user", "group", "role", "leader"])
+    key = s.CharField()
+    name = s.CharField()
+
+
+class TaskRow(s.Serializer):
+    id = s.CharField()
+    element = s.CharField()
+    title = s.CharField()
+    flow = TaskFlow()
+    instance = s.CharField()
+    business_key = s.CharField()
+    ticket = s.CharField(allow_null=True)
+    customer = s.CharField(allow_null=True)
+    vip = s.BooleanField()
+    source = s.CharField(allow_null=True, required=False)
+    repeats = s.IntegerField(required=False)
+    priority = s.IntegerField(min_value=1, max_value=4)
+    created_at = s.DateTimeField()
+    due_at = s.DateTimeField(allow_null=True)
+    remind_at = s.DateTimeField(allow_null=True)
+    overdue_at = s.DateTimeField(allow_null=True)
+    assignee = TaskPerson(allow_null=True)
+    candidates = TaskCandidateName(many=True)
+    state = s.ChoiceField(["open", "done", "cancelled"])
+    mine = s.BooleanField()
+    claimable = s.BooleanField()
+    can = s.ListField(child=s.ChoiceField(["claim", "return", "delegate", "complete", "undo", "reassign"]))
+    undo_until = s.DateTimeField(allow_null=True)
+    ended_at = s.DateTimeField(allow_null=True)
+    ended_by = TaskPerson(allow_null=True)
+    about = s.CharField(allow_null=True)
+    pos = s.IntegerField(help_text="grows with every change of the task")
+
+
+class TaskForm(s.Serializer):
+    key = s.CharField()
+    schema = s.DictField()
+
+
+class TypedData(s.Serializer):
+    data = s.DictField()
+    at = s.DateTimeField()
+    by = TaskPerson(allow_null=True)
+
+
+class TaskDetail(TaskRow):
+    form = TaskForm(allow_null=True)
+    data = s.DictField()
+    draft = TypedData(allow_null=True)
+    former_draft = TypedData(allow_null=True)
+    submission = TypedData(allow_null=True)
+    viewers = TaskPerson(many=True)
+    source = s.CharField(allow_null=True)
+
+
+class TaskCounts(s.Serializer):
+    mine = s.IntegerField()
+    pool = s.IntegerField()
+    started = s.IntegerField()
+    done = s.IntegerField()
+    overdue = s.IntegerField()
+
+
+class TaskPage(s.Serializer):
+    results = TaskRow(many=True)
+    next = s.CharField(allow_null=True)
+    counts = TaskCounts()
+    live = s.DictField(child=s.CharField())
+
+
+class TaskCompleted(s.Serializer):
+    task = TaskRow()
+    undo_until = s.DateTimeField(allow_null=True)
+    next = TaskRow(many=True)
+
+
+class DraftSaved(s.Serializer):
+    at = s.DateTimeField()
+
+
+class ReassignResult(s.Serializer):
+    id = s.CharField()
+    ok = s.BooleanField()
+    task = s.CharField(required=False)
+    code = s.CharField(required=False)
+
+
+class ReassignResults(s.Serializer):
+    results = ReassignResult(many=True)
+
+
+class FlowToken(s.Serializer):
+    element = s.CharField()
+    name = s.CharField()
+    since = s.DateTimeField()
+    who = TaskPerson(allow_null=True)
+
+
+class FlowTimer(s.Serializer):
+    element = s.CharField()
+    due_at = s.DateTimeField()
+
+
+class FlowAwaited(s.Serializer):
+    element = s.CharField()
+    name = s.CharField()
+
+
+class IncidentRow(s.Serializer):
+    id = s.CharField()
+    element = s.CharField(allow_null=True)
+    code = s.CharField()
+    message = s.CharField()
+    at = s.DateTimeField()
+    state = s.CharField()
+    subject = s.CharField()
+    instance = s.CharField(allow_null=True)
+    resolved_at = s.DateTimeField(allow_null=True)
+    resolved_by = s.CharField(allow_null=True)
+    reason = s.CharField(allow_null=True)
+
+
+class FlowName(s.Serializer):
+    key = s.CharField()
+    name = BilingualName()
+
+
+class InstanceView(s.Serializer):
+    id = s.CharField()
+    flow = FlowName()
+    version = s.IntegerField()
+    business_key = s.CharField()
+    status = s.ChoiceField(["running", "completed", "cancelled"])
+    ends = s.ListField(child=s.CharField())
+    xml_url = s.CharField()
+    tokens = FlowToken(many=True)
+    done = s.ListField(child=s.CharField())
+    flows_taken = s.ListField(child=s.CharField())
+    timers = FlowTimer(many=True)
+    awaited = FlowAwaited(many=True)
+    incidents = IncidentRow(many=True)
+    names = s.DictField(child=BilingualName())
+    live = s.DictField(child=s.CharField())
+
+
+class TimelineEntry(s.Serializer):
+    at = s.DateTimeField()
+    actor = TaskPerson(allow_null=True)
+    auto = s.BooleanField()
+    rule = s.CharField(allow_null=True)
+    action = s.CharField()
+    element = s.CharField(allow_null=True)
+    text = s.CharField(allow_null=True)
+
+
+class FlowRow(s.Serializer):
+    key = s.CharField()
+    name = BilingualName()
+    version = s.IntegerField()
+    startable = s.BooleanField()
+    description = s.CharField(allow_blank=True)
+
+
+class IncidentPage(s.Serializer):
+    results = IncidentRow(many=True)
+    next = s.CharField(allow_null=True)
+
+
+class IncidentDecided(s.Serializer):
+    ok = s.BooleanField(help_text="false: it was tried and failed again")
+    incident = IncidentRow()
+
+
+class MessageRow(s.Serializer):
+    id = s.IntegerField()
+    message_id = s.CharField()
+    name = s.CharField()
+    business_key = s.CharField(allow_null=True)
+    subject = s.CharField(allow_null=True)
+    keys = s.DictField(child=s.CharField())
+    state = s.CharField()
+    received_at = s.DateTimeField()
+    expires_at = s.DateTimeField(allow_null=True)
+    consumed_by = s.CharField(allow_null=True)
+
+
+class MessagePage(s.Serializer):
+    results = MessageRow(many=True)
+    next = s.CharField(allow_null=True)

@@ -1,0 +1,63 @@
+"""Flows: publishing, running, the inbox. Other rooms import from here; each verb is one transaction."""
+
+from __future__ import annotations
+
+from web.accounts.services import candidate_keys
+from web.workflow.services.acts import (
+    claim,
+    complete,
+    delegate,
+    flush_undo,
+    return_task,
+    save_draft,
+    undo,
+)
+from web.workflow.services.command import cancel_instance, start
+from web.workflow.services.deploy import Deployed, current_version, deploy, deploy_folder, flow_is_deployed
+from web.workflow.services.hooks import register
+from web.workflow.services.inbox import (
+    counts,
+    first_task_of,
+    open_tasks_of,
+    page,
+    rows_of,
+    task_detail,
+    task_row,
+    tasks_for,
+)
+from web.workflow.services.messages import deliver
+from web.workflow.services.reassigning import reassign
+from web.workflow.services.timers import timer
+from web.workflow.services.views import instance_view, timeline
+
+__all__ = [
+    "Deployed",
+    "cancel_instance",
+    "candidate_keys",
+    "claim",
+    "complete",
+    "counts",
+    "current_version",
+    "delegate",
+    "deliver",
+    "deploy",
+    "deploy_folder",
+    "first_task_of",
+    "flow_is_deployed",
+    "flush_undo",
+    "instance_view",
+    "open_tasks_of",
+    "page",
+    "reassign",
+    "register",
+    "return_task",
+    "rows_of",
+    "save_draft",
+    "start",
+    "task_detail",
+    "task_row",
+    "tasks_for",
+    "timeline",
+    "timer",
+    "undo",
+]

@@ -1,0 +1,88 @@
+"""Delivering stored messages (ARCHITECTURE 5.5): point = first taker, once; subject = every instance that waits now."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import F
+
+from engine.step import Deliver
+from web.common import clock
+from web.jobs import services as jobs
+from web.jobs.models import InboundMessage, Job
+from web.jobs.services import Later
+from web.workflow.models import Awaited, ProcessInstance
+from web.workflow.services.command import StepRefused, begin, fits
+from web.workflow.services.errors import InstanceOver
+
+
+@transaction.atomic
+def deliver(message: InboundMessage) -> int:
+    """Deliver a stored message; how many instances took it. A message that was consumed or given up changes nothing. An early point
+    message stays NEW until its time is over, any other without a taker becomes UNMATCHED."""
+    message = InboundMessage.objects.get(pk=message.pk)
+    if message.state != InboundMessage.NEW:
+        return 0
+    taken = _to_subject(message) if message.subject else _to_first(message)
+    if not taken and not (message.expires_at and message.expires_at > clock.now()):
+        state = InboundMessage.EXPIRED if message.expires_at else InboundMessage.UNMATCHED
+        InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.NEW).update(state=state)
+    return taken
+
+
+def _to_first(message: InboundMessage) -> int:
+    rows = Awaited.objects.filter(
+        name=message.name, business_key=message.business_key, subject=None, instance__status=ProcessInstance.RUNNING
+    )
+    for row in rows.order_by("since", "pk"):
+        if not fits(row, message.keys):
+            continue
+        command = begin(row.instance_id)
+        try:
+            with transaction.atomic():
+                if command.deliver(message, row):
+                    return 1
+        except (StepRefused, InstanceOver):
+            continue
+    return 0
+
+
+def _to_subject(message: InboundMessage) -> int:
+    """Each waiting instance once. Instances are locked in one order, so that two messages never wait for each other."""
+    rows = Awaited.objects.filter(
+        name=message.name, subject=message.subject, instance__status=ProcessInstance.RUNNING
+    ).order_by("instance_id", "since", "pk")
+    if not InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.NEW).update(
+        state=InboundMessage.CONSUMED, consumed_at=clock.now(), deliveries=0
+    ):
+        return 0
+    payload, told = message.payload or {}, []
+    for row in rows:
+        if row.instance_id in told:
+            continue
+        command = begin(row.instance_id)
+        if not Awaited.objects.filter(pk=row.pk).exists():
+            continue
+        try:
+            with transaction.atomic():
+                command.step(Deliver(row.engine_id, message.name, payload))
+        except (StepRefused, InstanceOver):
+            continue
+        told.append(row.instance_id)
+    if told:
+        InboundMessage.objects.filter(pk=message.pk).update(
+            deliveries=F("deliveries") + len(told), consumed_by=f"instance:{told[0]}"
+        )
+    else:
+        # Nobody waited at that moment, which is no mistake; it stays to be seen.
+        InboundMessage.objects.filter(pk=message.pk).update(state=InboundMessage.UNMATCHED, consumed_at=None)
+    return len(told)
+
+
+@jobs.handler("message.deliver")
+def deliver_job(job: Job) -> Later | None:
+    message = InboundMessage.objects.filter(pk=job.payload["message"]).first()
+    if message is None:
+        return None
+    deliver(message)
+    message.refresh_from_db()
+    return Later(message.expires_at) if message.state == InboundMessage.NEW and message.expires_at else None
