@@ -93,18 +93,31 @@ def without(key: str, task: str) -> Bundle:
     return Bundle(key, {**bundle(key).files, f"{key}/{key}.bpmn": changed})
 
 
-def fails(made: Bundle) -> bool:
+@cache
+def ways(key: str) -> dict[str, frozenset[str]]:
+    """The sequence flows each case takes in the diagram as drawn."""
+    definition = parse(bundle(key))
+    return {c.name: run_cases(definition, None, cases=[c]).coverage["flows"].covered for c in cases_of(key)}
+
+
+def likeliest_first(key: str, task: str) -> list[Case]:
+    flows = parse(bundle(key)).flows[key].values()
+    at_it = {flow.id for flow in flows if task in (flow.source, flow.target)}
+    return sorted(cases_of(key), key=lambda case: -len(at_it & ways(key)[case.name]))
+
+
+def fails(made: Bundle, task: str = "") -> bool:
     try:
         definition = parse(made)
     except DefinitionError:
         return True  # what is left is no flow any more
-    return any(run_cases(definition, None, cases=[case]).problems for case in cases_of(made.key))
+    return any(run_cases(definition, None, cases=[case]).problems for case in likeliest_first(made.key, task))
 
 
 @pytest.mark.req("X-01")
 @pytest.mark.parametrize(("key", "task"), [pytest.param(k, t, id=f"{k}: {t}") for k in FLOWS for t in tasks_of(k)])
 def test_a_task_taken_out_of_the_diagram_is_gone_from_the_product(key: str, task: str):
-    assert fails(without(key, task)), f"nobody would notice that {task} is missing"
+    assert fails(without(key, task), task), f"nobody would notice that {task} is missing"
 
 
 def test_taking_nothing_out_leaves_the_cases_green():
