@@ -237,7 +237,7 @@ def test_random_walks_with_timers_go_as_in_the_library():
                     return
             super().fire(name, payload)
 
-    for seed in range(20):
+    for seed in range(12):
         walk([Library(MODELS["branches"], {"n": 0}), OneTimer(MODELS["branches"], {"n": 0})], seed)
 
 
@@ -261,7 +261,7 @@ def test_forgetting_finished_work_changes_nothing(name, monkeypatch):
                 monkeypatch.undo()
             return super().__getattribute__(attribute)
 
-    for seed in range(15):
+    for seed in range(8):
         data = {"n": seed % 3, "people": ["1", "2", "3"]}
         whole, short = Whole(MODELS[name], data), Short(MODELS[name], data)
         results = walk([whole, short], seed)

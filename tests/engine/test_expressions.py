@@ -335,7 +335,7 @@ SOURCES = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=timedelta(seconds=2))
+@settings(max_examples=250, deadline=timedelta(seconds=2))
 @given(SOURCES)
 @example("((n * n) * (n * n))")
 def test_whatever_is_written_gives_plain_data_or_an_expression_error(source):
@@ -344,7 +344,7 @@ def test_whatever_is_written_gives_plain_data_or_an_expression_error(source):
         assert bounded(value) is value
 
 
-@settings(max_examples=300, deadline=timedelta(seconds=2))
+@settings(max_examples=150, deadline=timedelta(seconds=2))
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused_but_never_explodes(source):
     with contextlib.suppress(ExpressionError):
@@ -352,7 +352,7 @@ def test_any_text_is_read_or_refused_but_never_explodes(source):
     check_script(source)
 
 
-@settings(max_examples=200, deadline=timedelta(seconds=2))
+@settings(max_examples=100, deadline=timedelta(seconds=2))
 @given(st.integers(-50, 50), st.integers(-50, 50), st.sampled_from(["+", "-", "*", "<", "<=", "==", "!=", ">", ">="]))
 def test_numbers_behave_as_in_python(left, right, sign):
     assert evaluate(f"a {sign} b", {"a": left, "b": right}) == eval(f"{left} {sign} {right}")
