@@ -6,6 +6,7 @@ import type { Command } from '@/api/types'
 import { useErrorText } from '@/composables/errors'
 import { toast } from '@/composables/toast'
 import { usePhone } from '@/live/phone'
+import { live } from '@/live/socket'
 import { stamp, type Pending, type Verb } from './bar'
 
 const SILENT_MS = 3_000
@@ -65,7 +66,8 @@ export const useCommands = defineStore('softphone', () => {
   async function wish(path: string, body: object = {}): Promise<boolean> {
     try {
       await api.post(`/api/telephony/${path}`, body)
-      void phone.reload()
+      // Without the line no event will tell what came of it.
+      if (live.status.state !== 'open') setTimeout(() => void phone.reload(), 1_000)
       return true
     } catch (error) {
       toast(errorText(error), { kind: 'danger' })

@@ -51,13 +51,20 @@ export function useCallWork(call: Ref<CallView | null>, taken: (error: ApiError)
   }
 
   /** The purpose is the router: it opens a ticket, its flow starts, and its first form is shown. */
-  async function openTicket(purpose: string, caller: Caller): Promise<void> {
+  const openTicket = (purpose: string, caller: Caller) => {
+    const customer = caller.customer ? { customer: caller.customer.id } : {}
+    return start(purpose, '/api/tickets', { purpose, call: call.value?.id, relation: caller.relation, identity: caller.identity, ...customer })
+  }
+  /** Applies to put the number of this call on the blacklist. */
+  const openBlock = () => start('blacklist', '/api/tickets/block-wish', { call: call.value?.id })
+  /** Plans a call back to this customer. */
+  const openOutbound = (customer: Card) => start('outbound_task', '/api/tickets/outbound', { customer: customer.id })
+
+  async function start(what: string, path: string, body: object): Promise<void> {
     if (!call.value || opening.value) return
-    opening.value = purpose
+    opening.value = what
     try {
-      const ticket = await api.post<TicketDetail>('/api/tickets', {
-        purpose, call: call.value.id, relation: caller.relation, identity: caller.identity, ...(caller.customer ? { customer: caller.customer.id } : {}),
-      })
+      const ticket = await api.post<TicketDetail>(path, body)
       const work = workOfTicket(ticket, say)
       put(work)
       chosenKey.value = work.key
@@ -82,8 +89,7 @@ export function useCallWork(call: Ref<CallView | null>, taken: (error: ApiError)
 
   function completed(answer: Completed) {
     if (!chosen.value) return
-    const mine = answer.next.find((next) => next.mine && next.ticket === chosen.value?.ticket)
-    // The flow may go straight on to a further form for the same person.
+    const mine = answer.next.find((next) => next.mine && next.ticket !== null && next.ticket === chosen.value?.ticket && String(next.id) !== String(chosen.value?.task))
     put({ ...chosen.value, task: mine?.id ?? chosen.value.task, done: !mine })
     const next = open.value[0]
     if (!mine && next) void choose(next)
@@ -97,18 +103,34 @@ export function useCallWork(call: Ref<CallView | null>, taken: (error: ApiError)
     if (chosen.value) put({ ...chosen.value, done: true })
   }
 
+  /** The flow went on to a further form for the same person: show it in its place, unless something else is being typed. */
+  function goOn(row: TaskRow) {
+    const work = works.value.find((one) => one.ticket !== null && one.ticket === row.ticket && one.done)
+    if (work && row.mine && row.state === 'open' && !row.undo_until && String(row.id) !== String(work.task)) put({ ...work, task: row.id, done: false })
+  }
+
   // The own inbox says at once when a task went to somebody else; what was typed stays in view.
   const unsubscribe = live.subscribe('inbox', {
     subscribed: () => undefined,
     heartbeat: () => undefined,
     event: ({ event, data }) => {
+      if (event === 'TaskChanged') return goOn(data as TaskRow)
       const { id, code, by } = (data ?? {}) as { id?: string; code?: string; by?: Person | null }
       const current = task.data.value
       if (event !== 'TaskGone' || !current || String(id) !== String(current.id) || chosen.value?.done) return
       if (code === 'reassigned' || code === 'task_taken') taken(new ApiError(409, code, {}, null, { by }))
     },
   })
-  onScopeDispose(unsubscribe)
+  // The strip of the flow follows the flow.
+  let leave: (() => void) | null = null
+  watch(() => instance.data.value?.view.id, (id) => {
+    leave?.()
+    leave = id ? live.subscribe(`instance:${id}`, { subscribed: () => undefined, heartbeat: () => undefined, event: () => void instance.reload() }) : null
+  })
+  onScopeDispose(() => {
+    unsubscribe()
+    leave?.()
+  })
 
   watch(() => call.value?.id, () => {
     const first = open.value[0] ?? works.value[0]
@@ -128,5 +150,5 @@ export function useCallWork(call: Ref<CallView | null>, taken: (error: ApiError)
     else if (chosen.value?.instance) void instance.reload()
   })
 
-  return { works, chosen, open, task, instance, opening, choose, openTicket, take, completed, undone, gone }
+  return { works, chosen, open, task, instance, opening, choose, openTicket, openBlock, openOutbound, take, completed, undone, gone }
 }
