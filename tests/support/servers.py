@@ -263,18 +263,26 @@ class Product:
         return next(entry for entry in self.demo["accounts"] if entry["role"] == role)
 
 
-def _areas(env: dict[str, str]) -> None:
-    """The table of areas in a data folder: built once a machine, as it costs seconds, and copied from there."""
-    source = (ROOT / "web/customers/numbers.py").read_bytes() + (ROOT / "requirements/run.lock").read_bytes()
-    kept = Path(tempfile.gettempdir()) / f"zuoxi-areas-{os.getuid()}-{hashlib.sha256(source).hexdigest()[:16]}.json"
-    made = Path(env["ZUOXI_DATA"]) / "areas.json"
+def _once_a_machine(made: Path, sources: list[Path], build: Callable[[], Any]) -> None:
+    """A file that costs seconds to make: made once for each state of its sources, and copied from then on."""
+    state = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+    kept = Path(tempfile.gettempdir()) / f"zuoxi-{os.getuid()}-{state}-{made.name}"
     if kept.exists():
         shutil.copy(kept, made)
         return
-    manage("build_areas", env=env)
+    build()
     draft = kept.with_suffix(f".{os.getpid()}")
     shutil.copy(made, draft)
     draft.replace(kept)
+
+
+def install(env: dict[str, str]) -> None:
+    """Tables and the table of areas in the data folder of env, as `make run` would make them."""
+    data, lock = Path(env["ZUOXI_DATA"]), ROOT / "requirements/run.lock"
+    migrations = sorted((ROOT / "web").glob("*/migrations/*.py"))
+    _once_a_machine(data / "zuoxi.sqlite3", [*migrations, lock], lambda: manage("migrate", "-v", "0", env=env))
+    areas = [ROOT / "web/customers/numbers.py", lock]
+    _once_a_machine(data / "areas.json", areas, lambda: manage("build_areas", env=env))
 
 
 @contextmanager
@@ -284,9 +292,8 @@ def product(data: Path, *, demo: bool = True, **environment: str) -> Iterator[Pr
     more = {"HOST": "127.0.0.1", "PORT": str(port), "SCENARIO": "", "LOG_LEVEL": "WARNING"}
     more |= {"ZUOXI_CLOCK": str(data / "clock"), **environment}
     env = product_environment(data, **more)
-    manage("migrate", "-v", "0", env=env)
+    install(env)
     if demo:
-        _areas(env)
         manage("demo", env=env)
         manage("flows", "deploy", env=env)
     running = Product(f"http://127.0.0.1:{port}", port, data, env)
