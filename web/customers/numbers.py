@@ -23,7 +23,7 @@ from web.common import seals
 HOME = "CN"
 LONGEST = 60  # what a person types for one number; anything longer is not one
 # What follows is a desk behind a switchboard: it is dialled later and does not tell people apart.
-_EXTENSION = re.compile(r"(?:转|轉|分机|分機|;ext=|\bext\b\.?|\bx\b|#|,|;|\*).*$", re.IGNORECASE)
+_EXTENSION = re.compile(r"(?:转|轉|分机|分機|#|,|;|\*|\bext|\bx\.?\s*\d).*$", re.IGNORECASE)
 _SERVICE = re.compile(r"1\d\d|[19]\d{4,5}")  # 110, 12345, 95588, 10086: dialled as they are, from anywhere
 _NEW_MOBILE = re.compile(r"\+861[3-9]\d{9}")  # ranges opened after the parser's tables were made
 
@@ -78,27 +78,41 @@ def split_place(name: str) -> tuple[str, str]:
 
 
 def build_areas(path: Path | None = None) -> int:
-    """Write the table of +86 prefixes from phonenumbers' data; returns the number of prefixes. Takes a second and 100 MB, once."""
-    from phonenumbers.carrierdata import CARRIER_DATA
-    from phonenumbers.geodata import GEOCODE_DATA
+    """Write the table of +86 prefixes from phonenumbers' data; returns the number of prefixes.
 
-    table = {"areas": _runs(GEOCODE_DATA), "carriers": _runs(CARRIER_DATA)}
+    The data are read as text: importing them would build the whole world's tables, 10 s and 200 MB for these 2 MB. RuntimeError when
+    they look different from what is known here.
+    """
+    table = {"areas": _runs(_prefixes_in("geodata")), "carriers": _runs(_prefixes_in("carrierdata"))}
+    count = sum(end - start for source in table.values() for start, end, _ in source["runs"])
+    if count < 100_000:
+        raise RuntimeError(f"only {count} +86 prefixes in phonenumbers' data: their form has changed")
     path = path or areas_file()
     fresh = path.with_suffix(".new")
     fresh.write_text(json.dumps(table, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
     fresh.replace(path)
     _table.cache_clear()
-    return sum(end - start for source in table.values() for start, end, _ in source["runs"])
+    return count
 
 
-def _runs(source: Mapping[str, Mapping[str, str]]) -> dict:
+_LINE = re.compile(r"^ '86(\d+)':\{.*'zh': u\('([^']+)'\)", re.MULTILINE)
+
+
+def _prefixes_in(folder: str) -> dict[str, str]:
+    """{prefix behind +86: Chinese name} of phonenumbers' geodata or carrierdata."""
+    found: dict[str, str] = {}
+    for file in sorted((Path(phonenumbers.__file__).parent / folder).glob("data*.py")):
+        for prefix, name in _LINE.findall(file.read_text(encoding="utf-8")):
+            found[prefix] = name.encode("ascii").decode("unicode_escape")
+    return found
+
+
+def _runs(source: Mapping[str, str]) -> dict:
     """Neighbouring prefixes of one length and one name as [first, behind the last, name]; a prefix of fewer digits sorts earlier
     because 1 is put before its digits: 138 → 1138, 1381234 → 11381234."""
     names: dict[str, int] = {}
     runs: list[list[int]] = []
-    prefixes = sorted(
-        (int("1" + key[2:]), texts["zh"]) for key, texts in source.items() if key[:2] == "86" and "zh" in texts
-    )
+    prefixes = sorted((int(f"1{prefix}"), text) for prefix, text in source.items())
     for prefix, text in prefixes:
         name = names.setdefault(text, len(names))
         if runs and runs[-1][1] == prefix and runs[-1][2] == name:
