@@ -110,7 +110,7 @@ def is_open(at: datetime, key: str = DEFAULT) -> bool:
 
 
 @transaction.atomic
-def set_up_default(name: str = "工作时间", opens: time = time(8), closes: time = time(20)) -> Calendar:
+def set_up_default(name: str = "default", opens: time = time(8), closes: time = time(20)) -> Calendar:
     """The centre's own calendar, every day from `opens` to `closes`, unless it exists."""
     row, is_new = Calendar.objects.get_or_create(key=DEFAULT, defaults={"name": name})
     if is_new:

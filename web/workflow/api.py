@@ -42,8 +42,7 @@ class Tasks(APIView):
         """One box of the inbox. `live` is read before the rows."""
         query = asked(schemas.BoxQuery, request.query_params)
         box, cursor = query.pop("box"), query.pop("cursor") or None
-        topic = f"inbox:{request.user.number}"
-        pair = {"inbox": live.pair(topic)}
+        pair = {"inbox": live.pair(f"inbox:{request.user.pk}")}
         rows, after = workflow.page(request.user, box, cursor=cursor, **query)
         return Response({"results": rows, "next": after, "counts": workflow.counts(request.user), "live": pair})
 
@@ -126,6 +125,24 @@ class Reassign(Idempotent, APIView):
         return Response({"results": results})
 
 
+class Load(APIView):
+    @extend_schema(responses=schemas.LoadRow(many=True), operation_id="tasks_load")
+    def get(self, request):
+        """How much the people have on their hands whom the caller may give tasks to."""
+        accounts.require(request.user, "tasks.reassign")
+        return Response(inbox.load(request.user))
+
+
+class Instances(APIView):
+    @extend_schema(parameters=[schemas.InstanceQuery], responses=schemas.InstancePage, operation_id="instances_list")
+    def get(self, request):
+        query = asked(schemas.InstanceQuery, request.query_params)
+        rows, after = views.instances(
+            request.user, flow=query["flow"], status=query["status"], cursor=query["cursor"] or None
+        )
+        return Response({"results": rows, "next": after})
+
+
 class Instance(APIView):
     @extend_schema(responses=schemas.InstanceView, operation_id="instances_read")
     def get(self, request, pk: int):
@@ -205,6 +222,7 @@ class Messages(APIView):
 urlpatterns = [
     path("tasks", Tasks.as_view()),
     path("tasks/reassign", Reassign.as_view()),
+    path("tasks/load", Load.as_view()),
     path("tasks/<int:pk>", OneTask.as_view()),
     path("tasks/<int:pk>/claim", Claim.as_view()),
     path("tasks/<int:pk>/return", Return.as_view()),
@@ -212,6 +230,7 @@ urlpatterns = [
     path("tasks/<int:pk>/complete", Complete.as_view()),
     path("tasks/<int:pk>/undo", Undo.as_view()),
     path("tasks/<int:pk>/draft", Draft.as_view()),
+    path("instances", Instances.as_view()),
     path("instances/<int:pk>", Instance.as_view()),
     path("instances/<int:pk>/timeline", Timeline.as_view()),
     path("instances/<int:pk>/diagram", InstanceDiagram.as_view()),

@@ -44,6 +44,12 @@ class BoxQuery(s.Serializer):
     size = s.IntegerField(required=False, default=50, min_value=1, max_value=200)
 
 
+class InstanceQuery(s.Serializer):
+    flow = s.CharField(required=False, allow_blank=True, default="", max_length=60)
+    status = s.CharField(required=False, allow_blank=True, default="", max_length=10)
+    cursor = s.CharField(required=False, allow_blank=True, default="", max_length=300)
+
+
 class IncidentQuery(s.Serializer):
     state = s.ChoiceField(["open", "retried", "skipped", "cancelled", "all"], default="open")
     cursor = s.CharField(required=False, allow_blank=True, default="", max_length=300)
@@ -220,6 +226,40 @@ class InstanceView(s.Serializer):
     live = s.DictField(child=s.CharField())
 
 
+class InstanceAt(s.Serializer):
+    element = s.CharField()
+    name = s.CharField()
+
+
+class InstanceRow(s.Serializer):
+    id = s.CharField()
+    flow = FlowName()
+    version = s.IntegerField()
+    business_key = s.CharField()
+    ticket = s.CharField(allow_null=True)
+    customer = s.CharField(allow_null=True)
+    status = s.ChoiceField(["running", "completed", "cancelled"])
+    is_stuck = s.BooleanField()
+    ends = s.ListField(child=s.CharField())
+    started_at = s.DateTimeField()
+    ended_at = s.DateTimeField(allow_null=True)
+    at = InstanceAt(many=True)
+
+
+class InstancePage(s.Serializer):
+    results = InstanceRow(many=True)
+    next = s.CharField(allow_null=True)
+
+
+class LoadRow(s.Serializer):
+    number = s.CharField()
+    name = s.CharField()
+    group = s.CharField(allow_null=True)
+    open = s.IntegerField()
+    overdue = s.IntegerField()
+    state = s.CharField(allow_null=True, help_text="at the phone; null: no agent")
+
+
 class TimelineEntry(s.Serializer):
     at = s.DateTimeField()
     actor = TaskPerson(allow_null=True)
@@ -227,7 +267,9 @@ class TimelineEntry(s.Serializer):
     rule = s.CharField(allow_null=True)
     action = s.CharField()
     element = s.CharField(allow_null=True)
+    name = BilingualName(allow_null=True)
     text = s.CharField(allow_null=True)
+    facts = s.DictField()
 
 
 class FlowRow(s.Serializer):

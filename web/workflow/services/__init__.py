@@ -21,6 +21,7 @@ from web.workflow.services.inbox import (
     open_tasks_of,
     page,
     rows_of,
+    startable_flows,
     task_detail,
     task_row,
     tasks_for,
@@ -28,10 +29,11 @@ from web.workflow.services.inbox import (
 from web.workflow.services.messages import deliver
 from web.workflow.services.reassigning import reassign
 from web.workflow.services.timers import timer
-from web.workflow.services.views import instance_view, timeline
+from web.workflow.services.views import answers_of, instance_view, timeline
 
 __all__ = [
     "Deployed",
+    "answers_of",
     "cancel_instance",
     "candidate_keys",
     "claim",
@@ -54,6 +56,7 @@ __all__ = [
     "rows_of",
     "save_draft",
     "start",
+    "startable_flows",
     "task_detail",
     "task_row",
     "tasks_for",

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 
 from web.accounts import services as accounts
-from web.accounts.models import Group, Role, User
+from web.accounts.models import Group, Membership, Role, User
 from web.common import clock
 from web.common.errors import BadInput, NotFound
 from web.common.paging import PAGE, keyset
@@ -270,6 +270,39 @@ def open_tasks_of(business_keys: Iterable[str]) -> QuerySet[UserTask]:
     return UserTask.objects.filter(instance__business_key__in=list(business_keys), state=UserTask.OPEN).order_by(
         "due_at"
     )
+
+
+def startable_flows() -> set[str]:
+    """Keys of published flows that a person may start."""
+    flows = deploy.FlowDefinition.objects.exclude(current=None).filter(is_startable=True)
+    return set(flows.values_list("key", flat=True))
+
+
+def load(user: User) -> list[dict[str, Any]]:
+    """Of everybody the user may give tasks to: [{number, name, group, open, overdue, state}]. Without tasks.view_all those he leads."""
+    people = User.objects.filter(is_active=True)
+    if not sees_all(user):
+        people = people.filter(memberships__group__in=accounts.groups_led(user).values("pk"))
+    people = people.filter(roles__key__in=("agent", "team_leader", "supervisor"))
+    people = people.annotate(seat=Min("memberships__pk")).values("pk", "number", "name", "seat", "agent__state")
+    rows = list(people.order_by("number"))
+    groups = Membership.objects.filter(pk__in=[row["seat"] for row in rows if row["seat"]])
+    names = dict(groups.values_list("pk", "group__name"))
+    mine = UserTask.objects.filter(state=UserTask.OPEN, assignee__in=[row["pk"] for row in rows])
+    late = Q(overdue_at__isnull=False) | Q(due_at__lt=clock.now())
+    open_ = dict(mine.order_by().values_list("assignee").annotate(n=Count("pk")))
+    overdue = dict(mine.filter(late).order_by().values_list("assignee").annotate(n=Count("pk")))
+    return [
+        {
+            "number": row["number"],
+            "name": row["name"],
+            "group": names.get(row["seat"]),
+            "open": open_.get(row["pk"], 0),
+            "overdue": overdue.get(row["pk"], 0),
+            "state": row["agent__state"],
+        }
+        for row in rows
+    ]
 
 
 def flows(user: User) -> list[dict[str, Any]]:

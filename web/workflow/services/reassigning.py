@@ -99,6 +99,8 @@ def _one(pk: int, user: User, to: User | None, group: str | None, due_at: dateti
         new = _through_the_diagram(command, task, catch, answer, user)
     if new is None:
         new = _by_the_row(command, acts.fresh(task), to, group, due, user)
+    if former is not None and former.pk != user.pk and new.assignee_id != former.pk:
+        accounts.notify(former, "task_taken_away", {"title": task.title, "by": user.name}, ref=f"task:{task.pk}")
     of = {"person": command.instance.person or "", "reason": reason}
     audit("tasks.reassigned", f"task:{task.pk}", actor=user, task=new.pk, **of, **facts)
     if to is not None and to.pk != user.pk and new.pk == task.pk:

@@ -7,10 +7,12 @@ from typing import Any
 from engine.definitions import Definition
 from web.accounts.models import User
 from web.common.errors import NotFound
+from web.common.paging import keyset
 from web.common.scope import scope
 from web.jobs.models import InboundMessage, Incident, Job
-from web.workflow.models import Awaited, History, ProcessInstance, UserTask
-from web.workflow.services import deploy
+from web.workflow.models import Awaited, History, ProcessInstance, Submission, UserTask
+from web.workflow.scoping import ordinary, sees_all
+from web.workflow.services import deploy, hooks
 from web.workflow.services.projection import TIMER, subject
 
 WALKED = ("completed", "end", "fired", "skipped")
@@ -128,35 +130,97 @@ def message_row(row: InboundMessage) -> dict[str, Any]:
 
 
 def timeline(instance: ProcessInstance) -> list[dict[str, Any]]:
-    """What happened, oldest first: [{at, actor {number, name} | None, auto, rule, action, element, text}]. `rule` = the element that made
-    the flow act by itself; `text` = what somebody gave as reason."""
+    """What happened, oldest first, then what will happen by itself (`will_fire`): [{at, actor {number, name} | None, auto, rule, action,
+    element, name {zh, en} | None, text, facts}]. `rule` = flow and version that made it act by itself; `text` = a reason somebody gave."""
+    definition = deploy.definition_of(instance.version_id)
+    rule = f"{instance.version.definition.name} v{instance.version.number}"
     rows = list(History.objects.filter(instance=instance).order_by("seq"))
     numbers = {row.actor for row in rows if row.actor} | {row.facts.get("to") for row in rows if row.facts.get("to")}
-    names = dict(User.objects.filter(number__in=numbers).values_list("number", "name"))
+    people = dict(User.objects.filter(number__in=numbers).values_list("number", "name"))
     completed = {row.task_id for row in rows if row.action == "completed" and row.task_id}
-    shown = []
+
+    def entry(at: Any, action: str, element: str | None, process: str, **more: Any) -> dict[str, Any]:
+        drawn = definition.processes.get(process, {}).get(element or "")
+        name = {"zh": drawn.name or drawn.id, "en": definition.element_name(drawn, "en")} if drawn else None
+        empty = {"actor": None, "auto": True, "rule": rule, "text": None, "facts": {}}
+        return {"at": at, "action": action, "element": element, "name": name, **empty, **more}
+
+    key, shown = instance.version.definition.key, []
     for row in rows:
         by_hand = row.action in BY_HAND
         if row.action == "submitted" and row.task_id in completed:
             continue  # the step that followed says it
         if not by_hand and not (row.action in SHOWN_ACTIONS and row.kind in SHOWN_KINDS):
             continue
-        reason = (row.text or {}).get("text")
-        if to := row.facts.get("to"):
-            reason = f"→ {to} {names.get(to, '')} {reason or ''}".strip()
-        elif group := row.facts.get("group"):
-            reason = f"→ {group} {reason or ''}".strip()
-        actor = {"number": row.actor, "name": names.get(row.actor, "")} if row.actor else None
-        event = row.kind in ("boundaryEvent", "intermediateCatchEvent")
-        shown.append(
-            {
-                "at": row.at,
-                "actor": actor,
-                "auto": actor is None,
-                "rule": row.element if event else None,
-                "action": row.action,
-                "element": row.element,
-                "text": reason or None,
-            }
-        )
+        process, facts = row.facts.get("process", key), {k: v for k, v in row.facts.items() if k != "process"}
+        if facts.get("to"):
+            facts["to_name"] = people.get(facts["to"], "")
+        more: dict[str, Any] = {"text": (row.text or {}).get("text") or None, "facts": facts}
+        if row.actor:
+            more |= {"actor": {"number": row.actor, "name": people.get(row.actor, "")}, "auto": False, "rule": None}
+        shown.append(entry(row.at, row.action, row.element, process, **more))
+    for timer in _timers(instance):
+        shown.append(entry(timer["due_at"], "will_fire", timer["element"], timer.get("process", key)))
     return shown
+
+
+def answers_of(instance: ProcessInstance, user: User) -> list[dict[str, Any]]:
+    """What was answered so far, of the tasks `user` may read: [{task, element, title, schema, data, by, at}]. One who sees the flow only
+    to repair it reads none."""
+    definition = deploy.definition_of(instance.version_id)
+    tasks = UserTask.objects.filter(instance=instance, state=UserTask.DONE)
+    started = instance.started_by == user.number
+    involved = sees_all(user) or started or UserTask.objects.filter(ordinary(user), instance=instance).exists()
+    if not involved:
+        return []
+    answers = (
+        Submission.objects.filter(task__in=tasks, is_undone=False).select_related("task", "by").order_by("at", "pk")
+    )
+    return [
+        {
+            "task": str(row.task_id),
+            "element": row.task.element,
+            "title": row.task.title,
+            "schema": form.schema if (form := definition.forms.get(row.form_key or "")) else {},
+            "data": row.data or {},
+            "by": {"number": row.by.number, "name": row.by.name} if row.by else None,
+            "at": row.at,
+        }
+        for row in answers
+    ]
+
+
+def instances(
+    user: User, *, flow: str = "", status: str = "", cursor: str | None = None
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Flows the user may see, newest first, each with where it stands now; the cursor of the next page."""
+    rows = scope(ProcessInstance.objects.all(), user)
+    if flow:
+        rows = rows.filter(version__definition__key=flow)
+    if status:
+        rows = rows.filter(status=status)
+    name = "version__definition__"
+    columns = ("id", "business_key", "status", "is_stuck", "ends", "started_at", "ended_at", "version__number")
+    names = (f"{name}key", f"{name}name", f"{name}name_en")
+    found, after = keyset(rows.values(*columns, *names), by="started_at", cursor=cursor, descending=True)
+    at: dict[int, list[dict[str, str]]] = {}
+    open_tasks = UserTask.objects.filter(instance__in=[row["id"] for row in found], state=UserTask.OPEN)
+    for instance, element, title in open_tasks.order_by("pk").values_list("instance", "element", "name"):
+        at.setdefault(instance, []).append({"element": element, "name": title})
+    made = [
+        {
+            "id": str(row["id"]),
+            "flow": {
+                "key": row[f"{name}key"],
+                "name": {"zh": row[f"{name}name"], "en": row[f"{name}name_en"] or row[f"{name}name"]},
+            },
+            "version": row["version__number"],
+            "ticket": None,
+            "customer": None,
+            **{column: row[column] for column in columns if column not in ("id", "version__number")},
+            "at": at.get(row["id"], []),
+        }
+        for row in found
+    ]
+    hooks.decorate(made)
+    return made, after

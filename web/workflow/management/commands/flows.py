@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -116,7 +116,7 @@ class Command(BaseCommand):
         try:
             user = find_user(options["number"]) if options["number"] else None
             instance = services.start(
-                key, key=options["business_key"] or f"{key}:{token_hex(6)}", data=data, acting_user=user
+                key, key=options["business_key"] or f"manual:{uuid4()}", data=data, acting_user=user
             )
         except DomainError as error:
             raise CommandError(f"{error.code} {error.facts or ''}".strip()) from error
