@@ -39,7 +39,9 @@ def a_user(number: str, role: str = "agent", *permissions: str, group: str = "bo
     return user
 
 
-def an_agent(number: str, *, extension: str = "", state: str = AgentProfile.NULL, group: str = "booking") -> AgentProfile:
+def an_agent(
+    number: str, *, extension: str = "", state: str = AgentProfile.NULL, group: str = "booking"
+) -> AgentProfile:
     """An agent with his seat and his skill group; signed in when a state is given."""
     user = a_user(number, "agent", "telephony.dial", "tickets.open", group=group)
     profile = AgentProfile.objects.create(user=user, extension=extension or f"8{number[-3:]}", state=state)

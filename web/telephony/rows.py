@@ -185,7 +185,7 @@ class Rows:
         alive: identifiers of the calls the PBX has.
         """
         with self.mine():
-            for profile in AgentProfile.objects.exclude(contacts=[]).select_related("user"):
+            for profile in AgentProfile.objects.filter(voice_load__gt=0).select_related("user"):
                 for channel, call_id in profile.contacts:
                     has_leg = CallLeg.objects.filter(agent=profile, call__call_id=call_id, ended_at=None).exists()
                     if channel == "voice" and not (call_id in alive and has_leg):
