@@ -211,8 +211,8 @@ def chinese_in_python(source: str) -> Iterator[tuple[int, str]]:
             return
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             return  # a docstring
-        if isinstance(node, ast.keyword) and node.arg in {"help_text", "description"}:
-            return  # documentation of a column or an address
+        if isinstance(node, ast.keyword) and node.arg in {"help", "help_text", "description"}:
+            return  # documentation of a column, an address or an argument
         literal = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
         if CHINESE.search(literal.replace(PRODUCT, "")):
             yield node.lineno, literal
