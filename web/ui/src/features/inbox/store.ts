@@ -10,6 +10,10 @@ const REREAD_MS = 400
 /** Ids are strings here, whatever the database counts with. */
 const asTask = (row: TaskRow): TaskRow => ({ ...row, id: String(row.id) })
 
+type Told = Omit<Gone, 'by'> & { by: Gone['by'] | string }
+/** "By" may be the bare 工号, or empty when the flow itself took the task. */
+const asGone = ({ id, by, code }: Told): Gone => ({ id: String(id), code, by: typeof by === 'string' ? (by ? { number: by, name: '' } : null) : by })
+
 /** The box that is shown, and the counters of all boxes; lives as long as the session. */
 export const useInbox = defineStore('inbox', () => {
   const state = shallowRef<BoxState>(emptyBox('mine'))
@@ -40,7 +44,7 @@ export const useInbox = defineStore('inbox', () => {
     const told = event === 'TaskChanged' ? asTask(data as TaskRow) : data
     const folded = fold(state.value, event, told)
     state.value = folded.state
-    if (event === 'TaskGone') gone.value = data as Gone
+    if (event === 'TaskGone') gone.value = asGone(data as Told)
     if (event === 'TaskChanged') changed.value = told as TaskRow
     if (folded.reread) {
       clearTimeout(later)

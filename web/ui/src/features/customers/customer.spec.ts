@@ -1,0 +1,18 @@
+import { describe, expect, it } from 'vitest'
+import { changesOf, schemaOf, valuesOf, type Customer } from './customer'
+
+const customer = { id: '7', name: '王*', sex: 'male', allergies: ['青霉素'], identity: 'return_visit', address: '海珠区***', nickname: null, version: 3, masked: ['name', 'address'] } as unknown as Customer
+
+describe('changing a customer', () => {
+  it('never sends back the mask of a hidden field', () => {
+    const values = valuesOf(customer)
+    expect(values).toEqual({ sex: 'male', identity: 'return_visit', allergies: '青霉素' })
+    expect(schemaOf(customer, (key) => key).properties?.address?.['x-ui']).toMatchObject({ placeholder: '海珠区***' })
+    expect(changesOf(values, values)).toEqual({})
+  })
+
+  it('sends what was changed, what was typed anew and what was emptied', () => {
+    const values = { ...valuesOf(customer), birth_date: '1980-01-01' }
+    expect(changesOf(values, { sex: 'female', identity: 'return_visit', address: 'New street 1' })).toEqual({ sex: 'female', allergies: '', birth_date: null, address: 'New street 1' })
+  })
+})
