@@ -29,14 +29,14 @@ class Statement:
 
 
 def _caller() -> str:
-    """The line of the product that asked, else the test."""
-    frame = sys._getframe(2)
-    while frame:
+    """The two innermost lines of the product that asked (one may be a helper such as paging), else the test."""
+    frame, places = sys._getframe(2), []
+    while frame and len(places) < 2:
         name = frame.f_code.co_filename
         if name.startswith(PRODUCT):
-            return f"{Path(name).relative_to(ROOT)}:{frame.f_lineno}"
+            places.append(f"{Path(name).relative_to(ROOT)}:{frame.f_lineno}")
         frame = frame.f_back
-    return os.environ.get("PYTEST_CURRENT_TEST", "").split(" ")[0]
+    return " < ".join(places) or os.environ.get("PYTEST_CURRENT_TEST", "").split(" ")[0]
 
 
 class Recorder:
@@ -109,7 +109,7 @@ class Recorder:
         for (version, text), (where, problem) in distinct.items():
             found = [problem] if problem else [*filter(None, [oracle.parse_problem(text)])]
             found += oracle.refusals(text, version)
-            self.problems += [f"{where} ({version}): {reason}: {text[:160]}" for reason in found]
+            self.problems += [f"{where} ({version}): {reason[:200]}: {text[:160]}" for reason in found]
         self.count = len({text for _, text in distinct})
 
     @pytest.hookimpl(tryfirst=True)
