@@ -1,5 +1,5 @@
 import { defineStore } from 'pinia'
-import { computed, onScopeDispose, ref, toValue, watchEffect, type MaybeRefOrGetter } from 'vue'
+import { computed, ref, toValue, watch, type MaybeRefOrGetter } from 'vue'
 import { useRoute, type RouteLocationNormalized } from 'vue-router'
 import { change, close as closed, LIMIT, noTabs, open as opened, proposal, replace as replaced, type Opening, type Tabs } from './tabs.rules'
 
@@ -61,9 +61,8 @@ export const useTabs = defineStore('tabs', () => {
 export function useTab(facts: { title?: MaybeRefOrGetter<string | undefined>; dirty?: MaybeRefOrGetter<boolean>; call?: MaybeRefOrGetter<boolean> }): void {
   const tabs = useTabs()
   const key = useRoute().path
-  const stop = watchEffect(() => {
-    const title = toValue(facts.title)
-    tabs.set(key, { dirty: toValue(facts.dirty) ?? false, ...(title ? { title } : {}), ...(facts.call === undefined ? {} : { call: toValue(facts.call) }) })
-  })
-  onScopeDispose(stop)
+  // Not an effect: writing the tabs reads them, and two views would wake each other for ever.
+  watch([() => toValue(facts.title), () => toValue(facts.dirty) ?? false, () => toValue(facts.call)], ([title, dirty, call]) => {
+    tabs.set(key, { dirty, ...(title ? { title } : {}), ...(call === undefined ? {} : { call }) })
+  }, { immediate: true })
 }
