@@ -1,0 +1,1 @@
+from tests.workflow.cast import cast  # noqa: F401  a fixture

@@ -1,0 +1,154 @@
+"""A supervisor gives work to somebody else (S-20)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.workflow.cast import again, start, task
+from web.accounts.models import AccessGrant, Notification
+from web.common.audit import facts
+from web.common.errors import BadInput, NotAllowed
+from web.common.models import AuditRow
+from web.common.publishing import _routes, wire
+from web.jobs import services as jobs
+from web.jobs.models import InboundMessage, Job
+from web.workflow import services as workflow
+from web.workflow.events import UserTaskGone
+from web.workflow.models import History, UserTask
+from web.workflow.services import hooks
+from web.workflow.services.errors import TaskTaken
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def told():
+    before, heard = dict(_routes), []
+    wire({UserTaskGone: [heard.append]})
+    yield heard
+    wire(before)
+
+
+@pytest.fixture(autouse=True)
+def customer(monkeypatch):
+    monkeypatch.setitem(hooks._hooks, "subject_of", lambda instance: [("customer", 812)])
+
+
+@pytest.mark.req("S-20", "X-05")
+def test_an_overdue_task_is_given_to_another_through_the_supervisors_own_task(
+    cast, clock, told, django_capture_on_commit_callbacks
+) -> None:
+    instance = start("errand", cast.ann)
+    late = task(instance, "do")
+    workflow.save_draft(late, cast.ann, {"result": "half"})
+    clock.forward(hours=4)
+    jobs.sweep()
+    decide = task(instance, "c_decide")
+    assert again(late).overdue_at == clock.now() and decide.about == late
+    assert [row["title"] for row in workflow.page(cast.sue, "overdue")[0]] == ["办理 T1"]
+    due = clock.now() + timedelta(hours=2)
+    with django_capture_on_commit_callbacks(execute=True):
+        result = workflow.reassign([late.pk], cast.sue, assignee="1002", due_at=due, reason="he is ill")
+    new = task(instance, "do")
+    assert result == [{"id": late.pk, "ok": True, "task": new.pk}]
+    assert (new.assignee, new.replaces, new.due_at) == (cast.bob, late, due)
+    assert (again(late).state, again(decide).state, again(decide).ended_by) == ("cancelled", "done", cast.sue)
+    assert UserTaskGone(late.pk, cast.ann.pk, "3001", "reassigned") in told
+    grants = AccessGrant.objects.filter(ended_at=None).values_list("user__number", "source")
+    assert list(grants) == [("1002", f"task:{new.pk}")]
+    former = workflow.task_detail(new, cast.bob)["former_draft"]
+    assert former["data"] == {"result": "half"} and former["by"]["number"] == "1001"
+    row = History.objects.get(instance=instance, action="reassigned")
+    assert (row.actor, row.facts["former"], row.facts["to"]) == ("3001", "1001", "1002")
+    assert row.text == {"text": "he is ill"} and "ill" not in str(row.facts)
+    audited = AuditRow.objects.get(action="tasks.reassigned")
+    assert audited.actor == "3001" and facts(audited)["reason"] == "he is ill"
+    assert Notification.objects.filter(user=cast.ann, kind="task_taken_away").exists()
+    with pytest.raises(TaskTaken) as refused:
+        workflow.complete(late, cast.ann, {"result": "x"})
+    assert refused.value.facts["by"]["number"] == "1002"
+
+
+def test_before_the_deadline_the_message_goes_straight_to_the_catch(cast, clock) -> None:
+    instance = start("errand", cast.ann)
+    todo = task(instance, "do")
+    due = clock.now() + timedelta(hours=9)
+    workflow.reassign([todo], cast.sue, group="booking", due_at=due, reason="busy")
+    new = task(instance, "do")
+    assert (new.assignee, new.replaces, new.due_at) == (None, todo, due)
+    assert list(new.candidates.values_list("key", flat=True)) == ["group:booking"]
+    message = InboundMessage.objects.get(name="task.reassigned")
+    assert message.state == InboundMessage.CONSUMED and "busy" not in message.sealed_payload
+    timers = Job.objects.filter(topic="workflow.timer", state=Job.QUEUED).values_list("due_at", flat=True)
+    assert list(timers) == [due]
+
+
+def test_a_flow_that_waits_for_nothing_is_reassigned_by_its_row_and_its_timer_moves(cast, clock, told) -> None:
+    instance = start("vote", cast.ann, group="booking")
+    todo = workflow.claim(task(instance, "judge"), cast.lea)
+    due = clock.now() + timedelta(hours=20)
+    assert workflow.reassign([todo], cast.sue, assignee="1002", due_at=due, reason="r")[0]["ok"]
+    todo = again(todo)
+    assert (todo.assignee, todo.due_at, todo.state) == (cast.bob, due, UserTask.OPEN)
+    assert Job.objects.get(topic="workflow.timer", state=Job.QUEUED).due_at == due
+    clock.forward(hours=9)
+    jobs.sweep()
+    assert again(todo).overdue_at is None
+    clock.forward(hours=11)
+    jobs.sweep()
+    assert again(todo).overdue_at == clock.now()
+
+
+def test_fifty_at_once_stand_or_fall_alone(cast, clock) -> None:
+    tasks = [task(start("errand", cast.ann, key=f"ticket:T{n}"), "do") for n in range(50)]
+    workflow.complete(tasks[7], cast.ann, {"result": "done"}, wait=False)
+    foreign = task(start("errand", cast.adi, key="ticket:X"), "do")
+    ids = [*(one.pk for one in tasks), foreign.pk, 999_999]
+    due = clock.now() + timedelta(hours=3)
+    results = workflow.reassign(ids, cast.sue, assignee="1002", due_at=due, reason="overloaded")
+    by_id = {result["id"]: result for result in results}
+    assert [result["id"] for result in results] == ids
+    assert by_id[tasks[7].pk]["code"] == "task_done" and by_id[999_999]["code"] == "not_found"
+    assert by_id[foreign.pk]["code"] == "not_found"
+    assert sum(result["ok"] for result in results) == 49
+    assert UserTask.objects.filter(assignee=cast.bob, state=UserTask.OPEN).count() == 49
+
+
+def test_only_with_the_permission_and_for_somebody_who_may(cast, clock) -> None:
+    todo = task(start("vote", cast.ann, group="booking"), "judge")
+    with pytest.raises(NotAllowed):
+        workflow.reassign([todo], cast.lea, assignee="1002", reason="r")
+    assert workflow.reassign([todo], cast.sue, assignee="1001", reason="r")[0]["code"] == "cannot_take"
+    for wrong in (
+        {"assignee": "1002", "group": "booking"},
+        {},
+        {"group": "nowhere"},
+        {"assignee": "1002", "due_at": clock.now()},
+    ):
+        with pytest.raises(BadInput):
+            workflow.reassign([todo], cast.sue, reason="r", **wrong)
+
+
+def test_finishing_an_overdue_task_ends_the_supervisors_task_in_the_same_command(cast, clock) -> None:
+    instance = start("errand", cast.ann)
+    clock.forward(hours=4)
+    jobs.sweep()
+    decide = task(instance, "c_decide")
+    workflow.complete(task(instance, "do"), cast.ann, {"result": "at last"}, wait=False)
+    assert again(decide).state == UserTask.CANCELLED
+    assert InboundMessage.objects.get(name="task.finished").state == InboundMessage.CONSUMED
+    assert again(instance).status == "completed"
+
+
+def test_a_reassignment_is_not_taken_for_the_end_of_the_task(cast, clock) -> None:
+    instance = start("errand", cast.ann)
+    clock.forward(hours=4)
+    jobs.sweep()
+    due = clock.now() + timedelta(hours=1)
+    workflow.reassign([task(instance, "do")], cast.sue, assignee="1002", due_at=due, reason="absent")
+    assert not InboundMessage.objects.filter(name="task.finished").exists()
+    clock.forward(hours=1)
+    jobs.sweep()
+    assert task(instance, "c_decide").about == task(instance, "do")
