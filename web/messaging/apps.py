@@ -6,4 +6,8 @@ class MessagingConfig(AppConfig):
     label = "messaging"
 
     def ready(self) -> None:
-        from . import services, verbs  # noqa: F401 - they register what they lend
+        from web.customers import hooks as customers
+
+        from . import services
+
+        customers.history_source(services.history)

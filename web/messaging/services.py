@@ -112,3 +112,19 @@ def give_up(key: str) -> None:
     OutboundMessage.objects.filter(key=key, state__in=open_states).update(
         state=OutboundMessage.GIVEN_UP, code="no_receipt"
     )
+
+
+def history(customer, user) -> list[dict]:
+    """HistoryRows of the messages to a customer: that and when, never the text."""
+    columns = ("template", "channel", "created_at", "state", "key")
+    return [
+        {
+            "at": row["created_at"],
+            "kind": "message",
+            "title": row["template"] or row["channel"],
+            "state": row["state"],
+            "duration_ms": None,
+            "ref": None,
+        }
+        for row in OutboundMessage.objects.filter(customer=customer).order_by("-created_at").values(*columns)[:50]
+    ]

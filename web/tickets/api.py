@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from django.db.models import Min, Q
+from django.db.models import OuterRef, Q, Subquery
 from django.urls import path
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -17,6 +17,7 @@ from web.common.scope import scope
 from web.customers import services as customers
 from web.customers.models import IDENTITIES, RELATIONS, Customer
 from web.workflow import services as workflow
+from web.workflow.models import UserTask
 
 from . import services, views
 from .models import Ticket
@@ -66,9 +67,8 @@ class Tickets(Idempotent, APIView):
     )
     def get(self, request):
         asked = request.query_params
-        rows = scope(Ticket.objects.all(), request.user).annotate(
-            task_due_at=Min("instance__tasks__due_at", filter=Q(instance__tasks__state="open"))
-        )
+        soonest = UserTask.objects.filter(instance=OuterRef("instance"), state=UserTask.OPEN).order_by("due_at")
+        rows = scope(Ticket.objects.all(), request.user).annotate(task_due_at=Subquery(soonest.values("due_at")[:1]))
         if asked.get("kind"):
             rows = rows.filter(kind=asked["kind"])
         if asked.get("status") in ("open", "closed"):

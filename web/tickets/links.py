@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from web.customers.models import Customer
+from web.workflow.models import FlowDefinition
 
 from . import services
 from .models import Ticket
@@ -49,6 +50,11 @@ def close_with_flow(instance) -> None:
         services.close_ticket(ticket, outcome=outcome[:40])
 
 
+def startable_flows() -> set[str]:
+    """Keys of the flows a purpose may lead to."""
+    return set(FlowDefinition.objects.filter(is_startable=True, current__isnull=False).values_list("key", flat=True))
+
+
 def customer_of(business_key: str) -> Customer | None:
     ticket = services.by_key(business_key)
     return ticket.customer if ticket else None
@@ -62,3 +68,19 @@ def number_of(business_key: str) -> str | None:
 def recipient_of(business_key: str) -> tuple[Customer | None, str | None]:
     ticket = services.by_key(business_key)
     return (ticket.customer, ticket.caller) if ticket else (None, None)
+
+
+def history(customer: Customer, user) -> list[dict]:
+    """HistoryRows of a customer's tickets."""
+    columns = ("number", "kind", "purpose", "opened_at", "closed_at", "outcome")
+    return [
+        {
+            "at": row["opened_at"],
+            "kind": "ticket",
+            "title": row["purpose"] or row["kind"],
+            "state": row["outcome"] or ("closed" if row["closed_at"] else "open"),
+            "duration_ms": None,
+            "ref": row["number"],
+        }
+        for row in Ticket.objects.filter(customer=customer).order_by("-opened_at").values(*columns)[:50]
+    ]

@@ -18,6 +18,8 @@ from web.common.masking import mask_number
 from web.common.publishing import publish
 from web.customers.models import Customer
 from web.jobs import services as jobs
+from web.routing import services as routing
+from web.routing.models import Queue
 from web.workflow import services as workflow
 
 from .events import TicketChanged, TicketOpened
@@ -159,6 +161,13 @@ def _group_of(user: User | None) -> Group | None:
     return membership.group if membership else None
 
 
+def default_group_key() -> str:
+    """Who takes work that nobody's customer and no queue points to: the group behind the first queue, else the whole centre."""
+    queue = Queue.objects.select_related("skill_group__group").order_by("priority", "pk").first()
+    group = (queue and queue.skill_group.group) or Group.objects.order_by("path").first()
+    return group.key if group else ""
+
+
 @transaction.atomic
 def want_outbound(
     *,
@@ -228,6 +237,8 @@ def by_key_or_fail(business_key: str) -> Ticket:
 def close_ticket(ticket: Ticket, *, outcome: str) -> None:
     """The case is settled. Closing twice keeps the first outcome."""
     if Ticket.objects.open().filter(pk=ticket.pk).update(closed_at=clock.now(), outcome=outcome, state="closed"):
+        if ticket.kind == "blacklist":
+            routing.close_application(ticket.key)
         publish(TicketChanged(ticket.pk))
 
 

@@ -13,6 +13,7 @@ from web.calls.models import Call
 from web.common import clock
 from web.common.publishing import publish
 from web.routing import services as routing
+from web.routing.models import AllowEntry
 
 from . import services
 from .events import TicketChanged
@@ -47,14 +48,14 @@ def check_outbound(context, *, source: str) -> dict:
     return {
         "verdict": _verdict(ticket, customer, source),
         "owner": owner.number if owner and owner.is_active else "",
-        "group": group.key if group else routing.default_group(),
+        "group": group.key if group else services.default_group_key(),
         "hours": HOURS.get(source, 8),
         "priority": 1 if customer and customer.is_vip else 2 if source == services.MISSED_CALL else 3,
     }
 
 
 def _verdict(ticket: Ticket, customer, source: str) -> str:
-    if ticket.caller_token and routing.is_internal(ticket.caller_token):
+    if AllowEntry.objects.filter(token=ticket.caller_token, kind__in=("own", "internal")).exists():
         return "internal"
     if ticket.caller_token and routing.is_blocked(ticket.caller_token):
         return "blocked"

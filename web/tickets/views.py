@@ -64,6 +64,7 @@ class TicketDetail(TicketRow):
     task = serializers.IntegerField(allow_null=True)
     tasks = serializers.ListField(child=serializers.DictField())
     timeline = TimelineRow(many=True)
+    answers = serializers.ListField(child=serializers.DictField())
 
 
 def person(user) -> dict | None:
@@ -127,4 +128,5 @@ def detail(ticket: Ticket, user) -> dict:
         "task": mine[0].pk if mine else None,
         "tasks": [workflow.task_row(task, user) for task in tasks],
         "timeline": workflow.timeline(ticket.instance) if ticket.instance_id else [],
+        "answers": workflow.answers_of(ticket.instance, user) if ticket.instance_id else [],
     }
