@@ -97,6 +97,8 @@ export interface PhoneState {
   planned_until: Instant | null
   wrap_up_until: Instant | null
   wrap_up_extended: boolean
+  /** Asked for during a call: taken when it ends. */
+  after_call?: { state: string; reason: string | null } | null
   signed_in: string[]
   skills: string[]
   reasons: Reason[]

@@ -8,7 +8,7 @@ const phoneAt = (s: number, state: PhoneState['state']): PhoneState => ({
   state, reason: null, since: at(s), planned_until: null, wrap_up_until: null, wrap_up_extended: false, signed_in: ['booking'], skills: [], reasons: [],
 })
 const callAt = (id: number, s: number, state: CallView['state']): CallView => ({
-  id: `c${id}`, direction: 'in', state, muted: false, number: '138****1234', area: null, queue: null, called: '4001', started_at: at(id), answered_at: null, held_since: null,
+  id: `c${id}`, direction: 'in', state, muted: false, number: '138****1234', area: null, queue: null, called: '4001', started_at: at(id), answered_at: id % 2 ? at(id) : null, held_since: null,
   state_since: at(s), ended_at: null, verified: false, card: null, candidates: [], open_tasks: [], tickets: [], purpose: null, history: null, reason: null,
 })
 
@@ -26,6 +26,11 @@ class Server {
   private told(event: string, data: unknown): LiveEvent {
     return structuredClone({ topic: 'phone', epoch: this.epoch, n: ++this.n, event, data })
   }
+  /** Ended calls are shown until their wrap-up is over. */
+  private clear(): void {
+    const wrapping = ['busy', 'acw'].includes(this.phone.state)
+    for (const call of this.calls.values()) if (call.state === 'ended' && (!wrapping || !call.answered_at)) this.calls.delete(call.id)
+  }
   act(random: (n: number) => number): LiveEvent {
     this.second++
     if (random(10) === 0) {
@@ -34,12 +39,14 @@ class Server {
     }
     if (random(3) === 0) {
       this.phone = phoneAt(this.second, (['ready', 'busy', 'acw', 'not_ready'] as const)[random(4)])
+      this.clear()
       return this.told('PhoneChanged', this.phone)
     }
     const id = random(4)
     const state = (['ringing', 'talking', 'held', 'ended'] as const)[random(4)]
     const call = callAt(id, this.second, state)
     this.calls.set(call.id, call)
+    this.clear()
     return this.told(state === 'ended' ? 'CallEnded' : 'CallChanged', call)
   }
 }
@@ -80,9 +87,12 @@ describe('the own phone', () => {
     }
   })
 
-  it('keeps an ended call in view until the snapshot drops it, and ignores events it does not know', () => {
+  it('keeps an ended call for its wrap-up, lets go of one that rang in vain, and ignores events it does not know', () => {
     const facts = fold(fromSnapshot({ ...phoneAt(0, 'busy'), calls: [callAt(1, 1, 'talking')], live: {} }), 'CallEnded', callAt(1, 9, 'ended'))
     expect(facts.calls[0].state).toBe('ended')
+    expect(fold(facts, 'PhoneChanged', phoneAt(30, 'acw')).calls).toHaveLength(1)
+    expect(fold(facts, 'PhoneChanged', phoneAt(60, 'ready')).calls).toEqual([])
+    expect(fold(fromSnapshot({ ...phoneAt(0, 'busy'), calls: [callAt(2, 1, 'ringing')], live: {} }), 'CallEnded', callAt(2, 9, 'ended')).calls).toEqual([])
     expect(fold(facts, 'SomethingNew', {})).toBe(facts)
   })
 })

@@ -17,14 +17,22 @@ export function fromSnapshot(snapshot: Phone): PhoneFacts {
 const sorted = (calls: CallView[]) => [...calls].sort((a, b) => a.started_at.localeCompare(b.started_at) || a.id.localeCompare(b.id))
 const put = (calls: CallView[], call: CallView) => sorted([...calls.filter((other) => other.id !== call.id), call])
 
+/** An ended call stays for its wrap-up; one that was never answered has none. */
+const inTheirTime = (phone: PhoneState | null, calls: CallView[]) => {
+  const wrapping = phone === null || phone.state === 'busy' || phone.state === 'acw'
+  return calls.filter((call) => call.state !== 'ended' || (wrapping && call.answered_at !== null))
+}
+
 /** Folds one event of the topic `phone`; a fresh snapshot after the same events shows the same (proved by a test). */
 export function fold(facts: PhoneFacts, event: string, data: unknown): PhoneFacts {
   switch (event) {
-    case 'PhoneChanged':
-      return { ...facts, phone: { ...facts.phone, ...(data as PhoneState) } }
+    case 'PhoneChanged': {
+      const phone = { ...facts.phone, ...(data as PhoneState) }
+      return { phone, calls: inTheirTime(phone, facts.calls) }
+    }
     case 'CallChanged':
     case 'CallEnded':
-      return { ...facts, calls: put(facts.calls, data as CallView) }
+      return { ...facts, calls: inTheirTime(facts.phone, put(facts.calls, data as CallView)) }
     default:
       return facts
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { CallView, Purpose, TicketRow } from '@/api/types'
-import { finished, merge, openWork, purposeKeys, shownCall, workOfTicket } from './work'
+import { finished, merge, openWork, ownTickets, purposeKeys, shownCall, workOfTicket } from './work'
 
 const call = (id: string, state: CallView['state'], ended: string | null = null): CallView => ({
   id, state, ended_at: ended, direction: 'in', muted: false, number: '', area: null, queue: null, called: '', started_at: '', answered_at: null, held_since: null, state_since: '',
@@ -15,6 +15,18 @@ describe('work in a call', () => {
     expect(shownCall(calls, calls[2], new Set())?.id).toBe('c')
     expect(shownCall(calls.slice(0, 2), null, new Set())?.id).toBe('b')
     expect(shownCall(calls.slice(0, 2), null, new Set(['a', 'b']))).toBeNull()
+  })
+
+  it('keeps a call in view after its wrap-up while a form of it is open', () => {
+    const kept = call('a', 'ended', '2026-01-01')
+    expect(shownCall([], null, new Set(), kept)?.id).toBe('a')
+    expect(shownCall([], null, new Set(['a']), kept)).toBeNull()
+    expect(shownCall([], call('b', 'ringing'), new Set(), kept)?.id).toBe('b')
+  })
+
+  it('tells tickets of this call from older cases of the caller', () => {
+    const now = { ...call('a', 'talking'), started_at: '2026-11-25T09:00:00Z', tickets: [{ ...ticket('T2'), opened_at: '2026-11-25T09:01:00.5Z' }, { ...ticket('T1'), opened_at: '2026-11-24T09:00:00Z' }] }
+    expect(ownTickets(now).map((one) => one.number)).toEqual(['T2'])
   })
 
   it('keeps what the page knows when the row of the call comes again', () => {

@@ -11,12 +11,19 @@ export interface Work {
   done: boolean
 }
 
-/** The call to show: one that lives, else the one that just ended, until it is put away. */
-export function shownCall(calls: CallView[], live: CallView | null, putAway: ReadonlySet<string>): CallView | null {
+/**
+ * The call to show: one that lives, else the one that just ended; `kept` = one whose wrap-up is over while a form of it is still open.
+ * None that was put away.
+ */
+export function shownCall(calls: CallView[], live: CallView | null, putAway: ReadonlySet<string>, kept: CallView | null = null): CallView | null {
   if (live) return live
   const ended = calls.filter((call) => call.state === 'ended' && !putAway.has(call.id))
-  return ended.sort((a, b) => (b.ended_at ?? '').localeCompare(a.ended_at ?? ''))[0] ?? null
+  const latest = ended.sort((a, b) => (b.ended_at ?? '').localeCompare(a.ended_at ?? ''))[0]
+  return latest ?? (kept && !putAway.has(kept.id) ? kept : null)
 }
+
+/** Tickets opened in this call; the others of the row are older cases of the same caller. */
+export const ownTickets = (call: CallView): TicketRow[] => call.tickets.filter((ticket) => Date.parse(ticket.opened_at) >= Date.parse(call.started_at))
 
 const titleOf = (kind: TicketRow['kind_title'], say: (text: TicketRow['kind_title']) => string) => say(kind)
 
@@ -27,7 +34,7 @@ export const workOfTicket = (ticket: TicketRow | TicketDetail, say: (text: Ticke
   task: ticket.task ?? null,
   title: titleOf(ticket.kind_title, say),
   instance: ticket.instance ?? null,
-  done: false,
+  done: ticket.status === 'closed',
 })
 
 export const workOfTask = (task: TaskRow): Work => ({ key: `task:${task.id}`, kind: 'task', ticket: task.ticket, task: task.id, title: task.title, instance: null, done: false })
@@ -38,7 +45,7 @@ export function merge(known: Work[], rows: Work[]): Work[] {
   for (const row of rows) {
     const at = next.findIndex((work) => work.key === row.key)
     if (at < 0) next.push(row)
-    else next[at] = { ...row, task: next[at].task ?? row.task, instance: next[at].instance ?? row.instance, done: next[at].done }
+    else next[at] = { ...row, task: next[at].task ?? row.task, instance: next[at].instance ?? row.instance, done: next[at].done || row.done }
   }
   return next
 }

@@ -6,7 +6,7 @@ import { useErrorText } from '@/composables/errors'
 import { useResource } from '@/composables/resource'
 import { toast } from '@/composables/toast'
 import { live } from '@/live/socket'
-import { merge, openWork, workOfTask, workOfTicket, type Work } from '../work'
+import { merge, openWork, ownTickets, workOfTask, workOfTicket, type Work } from '../work'
 
 export interface Caller { customer: Card | null; relation: string; identity: string }
 
@@ -19,7 +19,7 @@ export function useCallWork(call: Ref<CallView | null>, taken: (error: ApiError)
 
   const works = computed<Work[]>(() => {
     if (!call.value) return []
-    return merge(known.value.get(call.value.id) ?? [], call.value.tickets.map((ticket) => workOfTicket(ticket, say)))
+    return merge(known.value.get(call.value.id) ?? [], ownTickets(call.value).map((ticket) => workOfTicket(ticket, say)))
   })
   const chosen = computed<Work | null>(() => works.value.find((work) => work.key === chosenKey.value) ?? null)
   const open = computed(() => openWork(works.value))
@@ -133,7 +133,7 @@ export function useCallWork(call: Ref<CallView | null>, taken: (error: ApiError)
   })
 
   watch(() => call.value?.id, () => {
-    const first = open.value[0] ?? works.value[0]
+    const first = open.value[0] ?? works.value.find((one) => !one.done) ?? works.value[0]
     chosenKey.value = null
     task.data.value = null
     instance.data.value = null
