@@ -13,7 +13,7 @@ from web.accounts.models import Group, Membership, Role, RolePermission, User
 from web.jobs import services as jobs
 from web.workflow import services
 from web.workflow.models import ProcessInstance, UserTask
-from web.workflow.services.deploy import forget_parsed
+from web.workflow.services.publishing import forget_parsed
 
 FLOWS = Path(__file__).parent / "flows"
 ROLES = ("agent", "team_leader", "supervisor", "manager", "director", "admin", "system")
@@ -64,8 +64,10 @@ def lend(probe: Probe) -> None:
 
 
 def a_user(number: str, *roles: str, group: Group | None = None, leads: bool = False) -> User:
-    user = User.objects.create(number=number, name=f"name {number}", password="!")  # noqa: S106
-    user.roles.set([Role.objects.get_or_create(key=role, defaults={"name": role, "name_en": role})[0] for role in roles])
+    user = User.objects.create(number=number, name=f"name {number}", password="!")
+    user.roles.set(
+        [Role.objects.get_or_create(key=role, defaults={"name": role, "name_en": role})[0] for role in roles]
+    )
     if group:
         Membership.objects.create(user=user, group=group, leads=leads)
     return user

@@ -33,7 +33,11 @@ def test_answers_are_stored_at_once_and_move_the_flow_after_ten_seconds(cast, cl
     todo = task(instance, "do")
     workflow.complete(todo, cast.ann, ANSWER)
     todo = again(todo)
-    assert (todo.state, todo.ended_by, todo.undo_until) == (UserTask.DONE, cast.ann, clock.now() + timedelta(seconds=10))
+    assert (todo.state, todo.ended_by, todo.undo_until) == (
+        UserTask.DONE,
+        cast.ann,
+        clock.now() + timedelta(seconds=10),
+    )
     assert Submission.objects.get(task=todo).data == ANSWER
     assert again(instance).status == ProcessInstance.RUNNING and cast.probe.calls == []
     clock.forward(seconds=9)

@@ -17,7 +17,7 @@ from web.jobs.models import InboundMessage, Incident
 from web.workflow import schemas
 from web.workflow import services as workflow
 from web.workflow.models import UserTask
-from web.workflow.services import deploy, inbox, incidents, views
+from web.workflow.services import inbox, incidents, publishing, views
 
 XML = "application/xml; charset=utf-8"
 
@@ -160,7 +160,7 @@ class Timeline(APIView):
 class InstanceDiagram(APIView):
     @extend_schema(responses={(200, "application/xml"): OpenApiTypes.STR}, operation_id="instances_diagram")
     def get(self, request, pk: int):
-        return HttpResponse(deploy.diagram_of(views.find_instance(pk, request.user).version), content_type=XML)
+        return HttpResponse(publishing.diagram_of(views.find_instance(pk, request.user).version), content_type=XML)
 
 
 class CancelInstance(Idempotent, APIView):
@@ -180,7 +180,7 @@ class Flows(APIView):
 class FlowDiagram(APIView):
     @extend_schema(responses={(200, "application/xml"): OpenApiTypes.STR}, operation_id="flows_diagram")
     def get(self, request, key: str):
-        return HttpResponse(deploy.diagram_of(deploy.current_version(key)), content_type=XML)
+        return HttpResponse(publishing.diagram_of(publishing.current_version(key)), content_type=XML)
 
 
 class Incidents(APIView):

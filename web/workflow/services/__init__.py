@@ -13,7 +13,6 @@ from web.workflow.services.acts import (
     undo,
 )
 from web.workflow.services.command import cancel_instance, start
-from web.workflow.services.deploy import Deployed, current_version, deploy, deploy_folder, flow_is_deployed
 from web.workflow.services.hooks import register
 from web.workflow.services.inbox import (
     counts,
@@ -27,6 +26,7 @@ from web.workflow.services.inbox import (
     tasks_for,
 )
 from web.workflow.services.messages import deliver
+from web.workflow.services.publishing import Deployed, current_version, deploy, deploy_folder, flow_is_deployed
 from web.workflow.services.reassigning import reassign
 from web.workflow.services.timers import timer
 from web.workflow.services.views import answers_of, instance_view, timeline

@@ -20,7 +20,7 @@ from web.common.scope import scope
 from web.jobs import services as jobs
 from web.workflow.events import UserTaskChanged, UserTaskGone
 from web.workflow.models import Draft, Submission, TaskCandidate, UserTask
-from web.workflow.services import deploy, history
+from web.workflow.services import history, publishing
 from web.workflow.services.command import COMPLETE, UNDO, begin, complete_key
 from web.workflow.services.errors import (
     CannotTake,
@@ -178,7 +178,7 @@ def save_draft(task: UserTask, user: User, data: dict[str, Any]) -> Draft:
 
 
 def form_of(task: UserTask) -> Form | None:
-    definition = deploy.definition_of(task.instance.version_id)
+    definition = publishing.definition_of(task.instance.version_id)
     return definition.forms.get(task.form_key or "")
 
 

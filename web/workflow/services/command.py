@@ -31,7 +31,7 @@ from web.jobs.services.incidents import close_quietly
 from web.jobs.services.messages import store
 from web.jobs.services.queue import back_off
 from web.workflow.models import Awaited, ProcessInstance, Submission, UserTask
-from web.workflow.services import deploy
+from web.workflow.services import publishing
 from web.workflow.services.errors import InstanceOver
 from web.workflow.services.projection import Changes, project, subject
 
@@ -67,7 +67,7 @@ class Command:
 
     def start(self, data: dict[str, Any]) -> None:
         """The first step of a new instance."""
-        definition = deploy.definition_of(self.instance.version_id)
+        definition = publishing.definition_of(self.instance.version_id)
 
         def first(run: bool) -> Outcome:
             return engine_start(
@@ -95,7 +95,7 @@ class Command:
         StepRefused when the stimulus does not fit, InstanceOver when the flow has ended."""
         if self.instance.status != ProcessInstance.RUNNING:
             raise InstanceOver()
-        definition = deploy.definition_of(self.instance.version_id)
+        definition = publishing.definition_of(self.instance.version_id)
         state, context = bytes(self.instance.state), self._context(submission)
 
         def next_(run: bool) -> Outcome:
@@ -294,7 +294,7 @@ def start(
     `data` holds keys and flags only; `person` is whose key seals what is said here; `before_run(instance)` lets the caller write its link
     before the flow's first verbs look for it. FlowUnknown when nothing of this key is published.
     """
-    version = deploy.current_version(flow_key)
+    version = publishing.current_version(flow_key)
     instance = ProcessInstance.objects.create(
         version=version,
         business_key=key,

@@ -16,7 +16,7 @@ from web.common.paging import PAGE, keyset
 from web.common.scope import scope
 from web.workflow.models import Draft, ProcessInstance, Submission, TaskCandidate, UserTask
 from web.workflow.scoping import keys_of, ordinary, sees_all
-from web.workflow.services import acts, deploy, hooks
+from web.workflow.services import acts, hooks, publishing
 from web.workflow.services.projection import EXCLUDED
 
 DAY = timedelta(hours=24)
@@ -274,7 +274,7 @@ def open_tasks_of(business_keys: Iterable[str]) -> QuerySet[UserTask]:
 
 def startable_flows() -> set[str]:
     """Keys of published flows that a person may start."""
-    flows = deploy.FlowDefinition.objects.exclude(current=None).filter(is_startable=True)
+    flows = publishing.FlowDefinition.objects.exclude(current=None).filter(is_startable=True)
     return set(flows.values_list("key", flat=True))
 
 
@@ -307,14 +307,14 @@ def load(user: User) -> list[dict[str, Any]]:
 
 def flows(user: User) -> list[dict[str, Any]]:
     """Published flows with what the current version says of itself."""
-    rows = deploy.FlowDefinition.objects.exclude(current=None).select_related("current").order_by("key")
+    rows = publishing.FlowDefinition.objects.exclude(current=None).select_related("current").order_by("key")
     return [
         {
             "key": row.key,
             "name": {"zh": row.name, "en": row.name_en or row.name},
             "version": row.current.number,
             "startable": row.is_startable,
-            "description": deploy.definition_of(row.current_id).documentation,
+            "description": publishing.definition_of(row.current_id).documentation,
         }
         for row in rows
     ]

@@ -12,7 +12,7 @@ from web.common.scope import scope
 from web.jobs.models import InboundMessage, Incident, Job
 from web.workflow.models import Awaited, History, ProcessInstance, Submission, UserTask
 from web.workflow.scoping import ordinary, sees_all
-from web.workflow.services import deploy, hooks
+from web.workflow.services import hooks, publishing
 from web.workflow.services.projection import TIMER, subject
 
 WALKED = ("completed", "end", "fired", "skipped")
@@ -34,7 +34,7 @@ def find_instance(pk: int, user: User) -> ProcessInstance:
 
 def instance_view(instance: ProcessInstance) -> dict[str, Any]:
     """Tokens, the path taken, timers, messages waited for, incidents; names of everything drawn in both languages."""
-    definition = deploy.definition_of(instance.version_id)
+    definition = publishing.definition_of(instance.version_id)
     key = instance.version.definition.key
     rows = History.objects.filter(instance=instance).order_by("seq").values("action", "element", "flow", "facts")
     own = [row for row in rows if not row["facts"].get("process")]
@@ -62,7 +62,7 @@ def instance_view(instance: ProcessInstance) -> dict[str, Any]:
         "incidents": [
             incident_row(row) for row in Incident.objects.filter(subject=subject(instance)).order_by("-pk")[:20]
         ],
-        "names": deploy.names_of(definition),
+        "names": publishing.names_of(definition),
     }
 
 
@@ -132,7 +132,7 @@ def message_row(row: InboundMessage) -> dict[str, Any]:
 def timeline(instance: ProcessInstance) -> list[dict[str, Any]]:
     """What happened, oldest first, then what will happen by itself (`will_fire`): [{at, actor {number, name} | None, auto, rule, action,
     element, name {zh, en} | None, text, facts}]. `rule` = flow and version that made it act by itself; `text` = a reason somebody gave."""
-    definition = deploy.definition_of(instance.version_id)
+    definition = publishing.definition_of(instance.version_id)
     rule = f"{instance.version.definition.name} v{instance.version.number}"
     rows = list(History.objects.filter(instance=instance).order_by("seq"))
     numbers = {row.actor for row in rows if row.actor} | {row.facts.get("to") for row in rows if row.facts.get("to")}
@@ -167,7 +167,7 @@ def timeline(instance: ProcessInstance) -> list[dict[str, Any]]:
 def answers_of(instance: ProcessInstance, user: User) -> list[dict[str, Any]]:
     """What was answered so far, of the tasks `user` may read: [{task, element, title, schema, data, by, at}]. One who sees the flow only
     to repair it reads none."""
-    definition = deploy.definition_of(instance.version_id)
+    definition = publishing.definition_of(instance.version_id)
     tasks = UserTask.objects.filter(instance=instance, state=UserTask.DONE)
     started = instance.started_by == user.number
     involved = sees_all(user) or started or UserTask.objects.filter(ordinary(user), instance=instance).exists()

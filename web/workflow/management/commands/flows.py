@@ -16,7 +16,7 @@ from engine.verbs import REGISTRY
 from web.common.errors import DomainError
 from web.workflow import services
 from web.workflow.services.acts import find_user
-from web.workflow.services.deploy import folders, problems_of
+from web.workflow.services.publishing import folders, problems_of
 
 
 class Command(BaseCommand):
