@@ -21,7 +21,7 @@ REGISTRY = re.compile(
 )
 MACHINE = re.compile("|".join(["/" + r"work/", "/" + r"farm/", "/" + r"root/", "/" + r"home/\w+/", "/" + r"tmp/zx"]))
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-PRODUCT = "坐席"
+NAMES = re.compile("坐席|(简体)?中文")  # the product and a language are called so in every language
 
 
 def committed(root: Path) -> list[Path]:
@@ -214,7 +214,7 @@ def chinese_in_python(source: str) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.keyword) and node.arg in {"help", "help_text", "description"}:
             return  # documentation of a column, an address or an argument
         literal = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-        if CHINESE.search(literal.replace(PRODUCT, "")):
+        if CHINESE.search(NAMES.sub("", literal)):
             yield node.lineno, literal
         for child in ast.iter_child_nodes(node):
             yield from visit(child)
@@ -228,7 +228,7 @@ def chinese_in_script(source: str) -> Iterator[tuple[int, str]]:
     code = re.sub(r"<!--.*?-->|/\*.*?\*/|<style.*?</style>", blank, source, flags=re.S)
     code = re.sub(r"(^|\s)//.*", r"\1", code)
     for number, line in enumerate(code.splitlines(), 1):
-        if CHINESE.search(line.replace(PRODUCT, "")):
+        if CHINESE.search(NAMES.sub("", line)):
             yield number, line.strip()
 
 
