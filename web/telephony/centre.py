@@ -94,6 +94,8 @@ class Centre:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        if not self.lost.done() or self.lost.exception():  # said or not: nobody waits for it any more
+            self.lost.cancel()
         self.connected = False
         await self.switch.close()
 
@@ -358,8 +360,8 @@ class Centre:
             try:
                 if wish.name == "demo_call":
                     self.stage.call(wish.params["what"], given)
-                elif wish.params.get("name"):
-                    self.stage.start(wish.params["name"], given)
+                elif wish.params.get("scenario"):
+                    self.stage.start(wish.params["scenario"], given)
                 else:
                     self.stage.stop()
             except (ScenarioError, KeyError) as error:

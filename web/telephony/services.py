@@ -272,7 +272,7 @@ def demo_scenario(name: str) -> Command:
     _only_simulated()
     if name and not scenarios.exists(name):
         raise NotFound("unknown_scenario")
-    return _write(None, "demo_scenario", name=name)
+    return _write(None, "demo_scenario", scenario=name)
 
 
 def _only_simulated() -> None:

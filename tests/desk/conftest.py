@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+
+from tests.telephony.rig import Rig
+from web.agents.events import AgentChanged
+from web.calls.events import CallAnswered, CallChanged, CallCleared, CallDelivered, CallQueued
+from web.common import live, publishing
+from web.desk import push
+from web.telephony.events import CommandRefused
+
+
+@pytest.fixture
+def wired() -> Iterator[None]:
+    """Events of calls and agents reach their hearers, whatever else the product's table says."""
+    before = dict(publishing._routes)
+    publishing.wire(
+        {
+            CallQueued: [push.push_queue, push.push_floor],
+            CallDelivered: [push.pop_screen, push.push_queue, push.push_floor],
+            CallAnswered: [push.push_call, push.push_queue, push.push_floor],
+            CallChanged: [push.push_call, push.push_floor],
+            CallCleared: [push.push_call, push.push_queue, push.push_floor],
+            AgentChanged: [push.push_phone, push.push_floor],
+            CommandRefused: [push.push_refusal],
+        }
+    )
+    cache.clear()
+    yield
+    publishing.wire(before)
+
+
+@pytest.fixture
+def told(monkeypatch, wired) -> list[tuple[str, str, dict]]:
+    """(topic, event, data) of everything told on live topics, numbered as ever."""
+    heard: list[tuple[str, str, dict]] = []
+    send = live.send
+
+    def noted(topic: str, event: str, data: dict) -> None:
+        heard.append((topic, event, data))
+        send(topic, event, data)
+
+    monkeypatch.setattr(live, "send", noted)
+    return heard
+
+
+@pytest.fixture
+def rig(transactional_db) -> Iterator[Rig]:
+    """As in the tests of telephony, but everything commits, so that hearers hear."""
+    made = Rig()
+    try:
+        yield made
+    finally:
+        made.close()
