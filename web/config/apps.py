@@ -17,3 +17,10 @@ class ConfigApp(AppConfig):
 
         if settings.CLOCK_FILE and not settings.PRODUCTION:
             clock.use(clock.shifted(Path(settings.CLOCK_FILE)))
+
+        from web.common import publishing
+        from web.config import demo, wiring
+        from web.telephony import scenarios
+
+        publishing.wire(wiring.ROUTES)
+        scenarios.numbers_from(demo.numbers)

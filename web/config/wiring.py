@@ -2,3 +2,44 @@
 it is a row written with the act."""
 
 from __future__ import annotations
+
+from web.accounts.events import LoggedOut, Notified, SessionsEnded
+from web.accounts.models import User
+from web.agents.events import AgentChanged, SeatLeft
+from web.announcements.events import AnnouncementsChanged
+from web.calls.events import CallAnswered, CallChanged, CallCleared, CallDelivered, CallQueued
+from web.desk import push
+from web.telephony import services as telephony
+from web.telephony.events import CommandRefused
+from web.tickets.events import TicketChanged, TicketOpened
+from web.workflow import services as workflow
+from web.workflow.events import InstanceChanged, UserTaskChanged, UserTaskCreated, UserTaskGone
+
+
+def flush_undo_of(event: LoggedOut) -> None:
+    """Logging out ends the moment of regret (ARCHITECTURE 5.14)."""
+    user = User.objects.filter(pk=event.user_id).first()
+    if user:
+        workflow.flush_undo(user)
+
+
+ROUTES = {
+    CallQueued: [push.push_queue, push.push_floor],
+    CallDelivered: [push.pop_screen, push.push_queue, push.push_floor],
+    CallAnswered: [push.push_call, push.push_queue, push.push_floor],
+    CallChanged: [push.push_call, push.push_queue, push.push_floor],
+    CallCleared: [push.flush_undo, push.push_call, push.push_queue, push.push_floor],
+    AgentChanged: [push.push_phone, push.push_floor],
+    CommandRefused: [push.push_refusal],
+    SeatLeft: [telephony.seat_left],
+    UserTaskCreated: [push.push_inbox, push.push_floor],
+    UserTaskChanged: [push.push_inbox, push.push_floor],
+    UserTaskGone: [push.push_gone],
+    InstanceChanged: [push.push_instance],
+    TicketOpened: [push.push_ticket],
+    TicketChanged: [push.push_ticket],
+    Notified: [push.push_notice],
+    AnnouncementsChanged: [push.push_announcements],
+    SessionsEnded: [push.close_sockets],
+    LoggedOut: [flush_undo_of],
+}

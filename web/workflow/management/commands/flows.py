@@ -35,11 +35,12 @@ class Command(BaseCommand):
         start.add_argument("--as", dest="number", default="", help="工号 of the person who starts it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        getattr(self, options["act"])(options)
+        acts = {"check": self.check_flows, "deploy": self.deploy_flows, "start": self.start_flow}
+        acts[options["act"]](options)
 
     # check
 
-    def check(self, options: dict[str, Any]) -> None:
+    def check_flows(self, options: dict[str, Any]) -> None:
         wrong = 0
         for folder in self._asked(options["folders"]):
             wrong += self._check_one(folder)
@@ -92,7 +93,7 @@ class Command(BaseCommand):
 
     # deploy
 
-    def deploy(self, options: dict[str, Any]) -> None:
+    def deploy_flows(self, options: dict[str, Any]) -> None:
         done = services.deploy_folder(Path(options["folder"] or settings.FLOWS_DIR))
         for key in done.published:
             self.stdout.write(f"{key}: version {services.current_version(key).number}")
@@ -105,7 +106,7 @@ class Command(BaseCommand):
 
     # start
 
-    def start(self, options: dict[str, Any]) -> None:
+    def start_flow(self, options: dict[str, Any]) -> None:
         try:
             data = json.loads(options["data"])
         except ValueError as error:
