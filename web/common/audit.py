@@ -6,6 +6,7 @@ import hashlib
 import json
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -57,19 +58,23 @@ def _digest(previous: str, row: AuditRow) -> str:
 
 
 def seal_tail(limit: int = 500) -> int:
-    """Chain the rows that are not yet sealed, oldest first; anchor each finished day. Returns how many. Only under the sealer's lease:
-    two sealers would fork the chain. A row whose transaction commits late gets its place after the rows sealed before it."""
+    """Chain the rows that are not yet sealed, oldest first, and move the day's anchor to the newest. Returns how many. Only under the
+    sealer's lease: two sealers would fork the chain. A row whose transaction commits late gets its place after those sealed before it."""
     with transaction.atomic():
-        last = AuditRow.objects.exclude(hash=None).order_by("-id").only("hash", "at").first()
-        sequence = AuditAnchor.objects.order_by("-day").first()
-        previous, day = (last.hash, last.at.date()) if last else (GENESIS, None)
+        head = AuditRow.objects.exclude(hash=None).order_by("-id").values_list("pk", flat=True).first()
+        anchor = AuditAnchor.objects.order_by("-day").first()
+        previous, day = (anchor.hash, anchor.day) if anchor else (GENESIS, None)
+        if head is not None and anchor is None:
+            return 0  # the anchors were taken away: nothing is chained over it, verify says so
         rows = list(AuditRow.objects.filter(hash=None).order_by("id")[:limit])
+        heads: dict[date, tuple[int, str]] = {}
         for row in rows:
-            if day and row.at.date() > day and (sequence is None or sequence.day < day):
-                sequence = AuditAnchor.objects.create(day=day, row=last.pk, hash=previous)
             digest = _digest(previous, row)
             AuditRow.objects.filter(pk=row.pk, hash=None).update(previous_hash=previous, hash=digest)
-            row.hash, previous, day, last = digest, digest, max(day or row.at.date(), row.at.date()), row
+            previous, day = digest, max(day or row.at.date(), row.at.date())
+            heads[day] = (row.pk, digest)
+        for day, (row_id, digest) in heads.items():
+            AuditAnchor.objects.update_or_create(day=day, defaults={"row": row_id, "hash": digest})
         return len(rows)
 
 
@@ -83,15 +88,22 @@ class Verdict:
 
 
 def verify() -> Verdict:
-    """Follow the chain from its beginning along `previous_hash`. A changed, deleted or inserted row breaks it."""
-    sealed = {row.previous_hash: row for row in AuditRow.objects.exclude(hash=None).iterator(chunk_size=2000)}
-    total, previous = len(sealed), GENESIS
-    anchors = {a.row: a.hash for a in AuditAnchor.objects.all()}
-    seen = 0
+    """Follow the chain from its beginning along `previous_hash` up to the newest anchor. A changed, deleted or inserted row breaks it,
+    the last one too."""
+    anchors = {
+        anchor.row: anchor.hash for anchor in AuditAnchor.objects.all()
+    }  # before the rows: the sealer may go on meanwhile
+    sealed: dict[str, AuditRow] = {}
+    forks: list[int] = []
+    for row in AuditRow.objects.exclude(hash=None).order_by("id").iterator(chunk_size=2000):
+        if row.previous_hash in sealed:
+            forks.append(row.pk)
+        sealed[row.previous_hash] = row
+    total, previous = len(sealed) + len(forks), GENESIS
+    unsealed = AuditRow.objects.filter(hash=None).count()
     while previous in sealed:
         row = sealed.pop(previous)
-        if _digest(previous, row) != row.hash or anchors.get(row.pk, row.hash) != row.hash:
-            return Verdict(total, row.pk, AuditRow.objects.filter(hash=None).count())
-        previous, seen = row.hash, seen + 1
-    broken = min((row.pk for row in sealed.values()), default=None)
-    return Verdict(total, broken, AuditRow.objects.filter(hash=None).count())
+        if _digest(previous, row) != row.hash or anchors.pop(row.pk, row.hash) != row.hash:
+            return Verdict(total, row.pk, unsealed)
+        previous = row.hash
+    return Verdict(total, min([*forks, *(row.pk for row in sealed.values()), *anchors], default=None), unsealed)
