@@ -1,7 +1,7 @@
 import type { Bilingual, Instant } from '@/api/types'
 
 export interface Flow { key: string; name: Bilingual | string; version: number; startable: boolean; description: Bilingual | string | null }
-export interface InstanceRow { id: string; business_key: string; status: string; started_at: Instant; ended_at: Instant | null; version: number; ticket?: string | null; at?: { element: string; name: Bilingual | string }[] }
+export interface InstanceRow { id: string; business_key: string; status: string; started_at: Instant; ended_at: Instant | null; version: number; ticket?: string | null; is_stuck?: boolean; at?: { element: string; name: Bilingual | string }[] }
 /** An incident, tolerant of which of two names the server uses. */
 export interface IncidentRow {
   id: string

@@ -12,9 +12,9 @@ const box = (name: TaskBox, rows: TaskRow[], change: Partial<BoxState> = {}): Bo
 const ids = (state: BoxState) => state.rows.map((row) => row.id)
 
 describe('the boxes of the task center', () => {
-  it('shows the most urgent task first, tasks without due time last', () => {
-    const rows = [task(1, { due_at: null }), task(2), task(3, { priority: 1 }), task(4, { due_at: at(5) })]
-    expect(rows.sort((a, b) => compare('mine', a, b)).map((row) => row.id)).toEqual(['4', '3', '2', '1'])
+  it('shows the task due first on top, tasks without due time last', () => {
+    const rows = [task(1, { due_at: null }), task(2), task(3), task(4, { due_at: at(5) })]
+    expect(rows.sort((a, b) => compare('mine', a, b)).map((row) => row.id)).toEqual(['4', '2', '3', '1'])
   })
 
   it('moves a claimed task from the pool of everybody else', () => {

@@ -18,11 +18,11 @@ export const emptyBox = (box: TaskBox): BoxState => ({ box, rows: [], next: null
 
 const time = (instant: string | null) => (instant ? Date.parse(instant) : Number.POSITIVE_INFINITY)
 
-/** The server's order: open boxes by due time (none last), then priority, then age; finished ones latest first. */
+/** The server's order: open boxes by due time (none last), then age; finished ones latest first. */
 export function compare(box: TaskBox, a: TaskRow, b: TaskRow): number {
   const byId = String(a.id).localeCompare(String(b.id), undefined, { numeric: true })
   if (box === 'done') return (time(b.ended_at) - time(a.ended_at) || 0) || -byId
-  return (time(a.due_at) === time(b.due_at) ? 0 : time(a.due_at) - time(b.due_at)) || a.priority - b.priority || byId
+  return (time(a.due_at) === time(b.due_at) ? 0 : time(a.due_at) - time(b.due_at)) || byId
 }
 
 /** Whether a row stands in the box; null where a row alone does not tell. */

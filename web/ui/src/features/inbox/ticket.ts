@@ -1,4 +1,4 @@
-import type { Draft, FormData, Instant, JsonSchema, Named, Person, TaskRow, TicketDetail, TicketRow } from '@/api/types'
+import type { Draft, FormData, Instant, JsonSchema, Named, Person, TaskDetail, TaskRow, TicketDetail, TicketRow } from '@/api/types'
 
 /** A row of the ticket list as the server gives it; members beyond the shared row may be missing in older answers. */
 export interface ListedTicket extends TicketRow {
@@ -25,6 +25,9 @@ export interface TicketPage extends TicketDetail {
   tasks?: TaskRow[]
   answers?: Answer[]
 }
+
+/** A step without a form is completed with nothing filled in. */
+export const withForm = (task: TaskDetail): TaskDetail => (task.form ? task : { ...task, form: { key: '', schema: { type: 'object', properties: {} } } })
 
 export const asDraft = (answer: Answer): Draft => ({ data: answer.data, at: answer.at, by: answer.by })
 

@@ -1,24 +1,28 @@
 import { describe, expect, it } from 'vitest'
-import type { TimelineRow } from '@/api/types'
 import { taskToShow } from './ticket'
-import { timelineItems } from './timeline'
+import { timelineItems, type ToldRow } from './timeline'
 
-const row = (change: Partial<TimelineRow>): TimelineRow => ({ at: '2026-11-25T08:00:00Z', actor: null, auto: false, rule: null, action: 'completed', element: null, text: null, ...change })
-const words = { at: (at: string) => at.slice(11, 16), full: (at: string) => at, action: (name: string) => `<${name}>`, element: (id: string | null) => id ?? '', automatic: 'auto', due: (name: string) => `when due: ${name}` }
+const row = (change: Partial<ToldRow>): ToldRow => ({ at: '2026-11-25T08:00:00Z', actor: null, auto: false, rule: null, action: 'completed', element: null, text: null, ...change })
+const words = { at: (at: string) => at.slice(11, 16), full: (at: string) => at, action: (name: string) => `<${name}>`, name: (one: ToldRow) => one.element ?? '', reason: (text: string) => `(${text})`, to: (who: string) => `to ${who}`, automatic: 'auto' }
 
 describe('the timeline of a ticket', () => {
   it('says who did what, oldest first, and the rule behind an automatic act', () => {
-    const items = timelineItems([row({ at: '2026-11-25T09:00:00Z', auto: true, action: 'overdue', element: 'call', rule: 'due after 4 h' }), row({ actor: { number: '1023', name: '张*丽' }, element: 'plan' })], null, words)
+    const items = timelineItems([row({ at: '2026-11-25T09:00:00Z', auto: true, action: 'overdue', element: 'call', rule: 'Call back v3' }), row({ actor: { number: '1023', name: '张*丽' }, element: 'plan' })], words)
     expect(items.map((item) => [item.at, item.who, item.text, item.more, item.kind])).toEqual([
       ['08:00', '1023 张*丽', '<completed> · plan', undefined, 'user'],
-      ['09:00', 'auto', '<overdue> · call', 'due after 4 h', 'timer'],
+      ['09:00', 'auto', '<overdue> · call', 'Call back v3', 'timer'],
     ])
     expect(items.some((item) => item.next)).toBe(false)
   })
 
-  it('puts what the flow will do by itself behind it, marked as still to come', () => {
-    const items = timelineItems([row({})], { timers: [{ element: 'remind', due_at: '2026-11-25T10:30:00Z' }, { element: 'due', due_at: '2026-11-25T10:00:00Z' }] }, words)
-    expect(items.slice(1)).toMatchObject([{ at: '10:00', next: true, kind: 'timer', text: 'when due: due' }, { at: '10:30', next: true, text: 'when due: remind' }])
+  it('names who got the task and why', () => {
+    const [item] = timelineItems([row({ action: 'reassigned', actor: { number: '2001', name: '赵*' }, text: 'absent', facts: { to: '1031', to_name: '李*' } })], words)
+    expect(item).toMatchObject({ text: '<reassigned> · to 1031 李*', more: '(absent)' })
+  })
+
+  it('puts what the flow will do by itself behind everything, marked as still to come', () => {
+    const items = timelineItems([row({ at: '2026-11-25T07:00:00Z', action: 'will_fire', auto: true, element: 'due', rule: 'Call back v3' }), row({})], words)
+    expect(items.map((item) => [item.text, item.next ?? false, item.kind])).toEqual([['<completed>', false, 'user'], ['<will_fire> · due', true, 'timer']])
   })
 })
 

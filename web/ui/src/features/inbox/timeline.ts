@@ -1,32 +1,36 @@
-import type { InstanceView, TimelineRow } from '@/api/types'
+import type { Bilingual, TimelineRow } from '@/api/types'
 import type { TimelineItem } from '@/design/Timeline.vue'
+
+/** A row as the server gives it: the element's name and further facts stand beside it. */
+export interface ToldRow extends TimelineRow { name?: Bilingual | null; facts?: Record<string, unknown> }
 
 export interface TimelineWords {
   at: (instant: string) => string
   full: (instant: string) => string
   action: (action: string) => string
-  element: (id: string | null) => string
+  name: (row: ToldRow) => string
+  /** A coded reason in words; own words stay as they are. */
+  reason: (text: string) => string
+  to: (who: string) => string
   automatic: string
-  due: (element: string) => string
 }
 
-const KINDS: Record<string, TimelineItem['kind']> = { call: 'call', message: 'message', reminded: 'timer', overdue: 'timer', timer: 'timer', escalated: 'timer' }
+const COMING = 'will_fire'
+const KINDS: Record<string, TimelineItem['kind']> = { call: 'call', message: 'message', reminded: 'timer', overdue: 'timer', fired: 'timer', escalated: 'timer', [COMING]: 'timer' }
 
 /** What happened, oldest first, and behind it what the flow will do by itself, with the rule that says so. */
-export function timelineItems(rows: TimelineRow[], view: Pick<InstanceView, 'timers'> | null, words: TimelineWords): TimelineItem[] {
-  const past = [...rows].sort((a, b) => a.at.localeCompare(b.at)).map((row): TimelineItem => {
-    const step = words.element(row.element)
+export function timelineItems(rows: ToldRow[], words: TimelineWords): TimelineItem[] {
+  const rank = (row: ToldRow) => (row.action === COMING ? 1 : 0)
+  return [...rows].sort((a, b) => rank(a) - rank(b) || a.at.localeCompare(b.at)).map((row): TimelineItem => {
+    const receiver = [row.facts?.to, row.facts?.to_name].filter((part) => typeof part === 'string' && part).join(' ')
     return {
       at: words.at(row.at),
       title: words.full(row.at),
       kind: KINDS[row.action] ?? (row.auto ? 'system' : 'user'),
       who: row.actor ? `${row.actor.number} ${row.actor.name}`.trim() : words.automatic,
-      text: [words.action(row.action), step].filter(Boolean).join(' · '),
-      more: [row.text, row.rule].filter(Boolean).join(' · ') || undefined,
+      text: [words.action(row.action), words.name(row), receiver && words.to(receiver)].filter(Boolean).join(' · '),
+      more: [row.text && words.reason(row.text), row.rule].filter(Boolean).join(' · ') || undefined,
+      ...(row.action === COMING ? { next: true } : {}),
     }
   })
-  const coming = [...(view?.timers ?? [])].sort((a, b) => a.due_at.localeCompare(b.due_at)).map((timer): TimelineItem => ({
-    at: words.at(timer.due_at), title: words.full(timer.due_at), kind: 'timer', who: words.automatic, text: words.due(words.element(timer.element) || timer.element), next: true,
-  }))
-  return [...past, ...coming]
 }

@@ -1,8 +1,8 @@
-import type { Instant, QueueRow } from '@/api/types'
+import type { Instant, Named, QueueRow } from '@/api/types'
 import type { AgentShape } from '@/design/AgentStateTag.vue'
 
 export interface FloorCall { id: string; number: string; customer: string | null; state: string; since: Instant; purpose?: string | null; vip?: boolean }
-export interface FloorAgent { number: string; name: string; group: string | null; state: string; reason: string | null; since: Instant | null; call: FloorCall | null }
+export interface FloorAgent { number: string; name: string; group: Named | null; state: string; reason: string | null; since: Instant | null; call: FloorCall | null }
 export interface Figures {
   waiting: number
   longest_wait_since: Instant | null

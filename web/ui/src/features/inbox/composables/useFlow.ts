@@ -17,7 +17,9 @@ export function useFlow(instance: Ref<string | null | undefined>) {
     const url = view.xml_url || `/api/instances/${id}/diagram`
     // The drawing of a published version never changes.
     if (drawn?.url !== url) drawn = { url, xml: await api.text(url) }
-    return { view, xml: drawn.xml }
+    // What was dealt with is history; the drawing shows what is wrong now.
+    const incidents = view.incidents.filter((one) => one.state === 'open')
+    return { view: { ...view, incidents }, xml: drawn.xml }
   }, { immediate: false })
   const steps = computed(() => {
     const facts = flow.data.value
