@@ -48,8 +48,9 @@ def told(monkeypatch, wired) -> list[tuple[str, str, dict]]:
 
 
 @pytest.fixture
-def rig(transactional_db) -> Iterator[Rig]:
-    """As in the tests of telephony, but everything commits, so that hearers hear."""
+def rig(transactional_db, monkeypatch) -> Iterator[Rig]:
+    """As in the tests of telephony, but everything commits, so that hearers hear. Nobody works on jobs."""
+    monkeypatch.setattr("web.jobs.tasks.sweep.apply_async", lambda **_: None)
     made = Rig()
     try:
         yield made

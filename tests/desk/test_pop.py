@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 from django.db import connection
@@ -15,6 +16,7 @@ from tests.calls.cast import LI, STRANGER, a_customer, a_queue, a_user, an_agent
 from tests.telephony.test_calls import ready
 from web.calls.models import Call
 from web.common import live
+from web.common.errors import DomainError
 from web.desk import floor, pop, topics
 from web.telephony import services
 
@@ -235,8 +237,6 @@ def test_snapshot_and_events_are_a_fresh_fetch(rig, told, steps):
 
 
 def _act(rig, agent, step: str) -> None:
-    from web.common.errors import DomainError
-
     call = Call.objects.filter(ended_at=None).order_by("id").last()
     if step == "rings":
         rig.rings()
@@ -247,13 +247,9 @@ def _act(rig, agent, step: str) -> None:
     elif step == "gone" and call is not None:
         rig.hangs_up(call)
     elif step in ("ready", "meal"):
-        try:
-            wish = {"state": "ready"} if step == "ready" else {"state": "rest", "reason": "meal"}
+        wish = {"state": "ready"} if step == "ready" else {"state": "rest", "reason": "meal"}
+        with suppress(DomainError):
             rig.does(services.set_state, agent.user, **wish)
-        except DomainError:
-            pass
     elif call is not None and step in services.VERBS:
-        try:
+        with suppress(DomainError):
             rig.does(services.click, agent.user, call.pk, step)
-        except DomainError:
-            pass
