@@ -21,6 +21,11 @@ export function toast(text: string, options: Partial<Omit<Toast, 'id' | 'text'>>
   return id
 }
 
+/** Ways back end early, for example undo at hang-up. */
+export function dismissUndo(): void {
+  for (const item of toasts.filter((one) => one.act?.key === 'Z')) dismiss(item.id)
+}
+
 export function dismiss(id: number): void {
   const index = toasts.findIndex((item) => item.id === id)
   if (index >= 0) toasts.splice(index, 1)
