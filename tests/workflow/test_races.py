@@ -59,7 +59,7 @@ def claim_race(cast: Cast) -> None:
     people = [cast.bob, cast.lea]
     for n in range(8):
         todo = task(start("vote", cast.ann, key=f"ticket:T{n}", group="booking"), "judge")
-        results = together(*(lambda who=who: workflow.claim(todo, who) for who in people for _ in range(2)))
+        results = together(*(lambda who=who, todo=todo: workflow.claim(todo, who) for who in people for _ in range(2)))
         losers = [one for one in results if isinstance(one, Exception)]
         winner = again(todo).assignee
         assert {type(one) for one in losers} == {TaskTaken}, losers
@@ -72,7 +72,7 @@ def complete_race(cast: Cast) -> None:
     for n in range(6):
         instance = start("errand", cast.ann, key=f"ticket:T{n}")
         todo = task(instance, "do")
-        results = together(*[lambda: workflow.complete(todo, cast.ann, {"result": "x"}, wait=False)] * 4)
+        results = together(*[lambda todo=todo: workflow.complete(todo, cast.ann, {"result": "x"}, wait=False)] * 4)
         losers = [one for one in results if isinstance(one, Exception)]
         assert len(losers) == 3 and {type(one) for one in losers} == {TaskDone}, losers
         assert Submission.objects.filter(task=todo).count() == 1
@@ -92,10 +92,10 @@ def sweep_race(cast: Cast) -> None:
 
 def take_away_race(cast: Cast) -> None:
     """The owner completes while the supervisor reassigns: one of them wins, and what stands is whole."""
+    due = product_clock.now() + timedelta(hours=1)
     for n in range(6):
         instance = start("errand", cast.ann, key=f"ticket:A{n}")
         todo = task(instance, "do")
-        due = product_clock.now() + timedelta(hours=1)
         results = together(
             lambda todo=todo: workflow.complete(todo, cast.ann, {"result": "x"}, wait=False),
             lambda todo=todo: workflow.reassign([todo], cast.sue, assignee="1002", due_at=due, reason="absent"),

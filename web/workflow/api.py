@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from web.accounts import services as accounts
 from web.common import live
+from web.common.errors import NotFound
 from web.common.idempotency import Idempotent
 from web.common.paging import keyset
 from web.jobs.models import InboundMessage, Incident
@@ -198,6 +199,8 @@ class DecideIncident(Idempotent, APIView):
     def post(self, request, pk: int, action: str):
         """retry, skip or cancel."""
         accounts.require(request.user, "workflow.incidents")
+        if action not in incidents.ACTIONS:
+            raise NotFound()
         given = asked(schemas.SkipIn, request.data)
         more = {"data": given["data"]} if action == "skip" else {}
         went_on = incidents.ACTIONS[action](incidents.find(pk), request.user, given["reason"], **more)
@@ -238,9 +241,6 @@ urlpatterns = [
     path("flows", Flows.as_view()),
     path("flows/<str:key>/diagram", FlowDiagram.as_view()),
     path("incidents", Incidents.as_view()),
-    *[
-        path(f"incidents/<int:pk>/{action}", DecideIncident.as_view(), {"action": action})
-        for action in incidents.ACTIONS
-    ],
+    path("incidents/<int:pk>/<str:action>", DecideIncident.as_view()),
     path("messages", Messages.as_view()),
 ]
