@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from web.common import clock
 from web.common.audit import audit
-from web.common.errors import NotAllowed, NotFound
+from web.common.errors import BadInput, NotAllowed, NotFound
 from web.common.publishing import publish
 
 from .events import Notified, SessionsEnded
@@ -152,6 +154,71 @@ def user_by_number(number: str) -> User:
     if user is None:
         raise NotFound("user_unknown", number=number)
     return user
+
+
+@transaction.atomic
+def add_user(
+    number: str,
+    name: str,
+    password: str,
+    *,
+    roles: Iterable[str],
+    group: str | None = None,
+    leads: bool = False,
+    actor: User | None = None,
+) -> User:
+    """A new account. BadInput names what is wrong: a number that is taken, an unknown role or group, a password against the policy (X-17)."""
+    roles, problems = set(roles), {}
+    user = User(number=number.strip(), name=name.strip())
+    if not user.number or User.objects.filter(number=user.number).exists():
+        problems["number"] = [{"code": "taken" if user.number else "required"}]
+    if not user.name:
+        problems["name"] = [{"code": "required"}]
+    known = list(Role.objects.filter(key__in=roles))
+    if not roles or len(known) != len(roles):
+        problems["roles"] = [{"code": "unknown", "keys": sorted(roles - {role.key for role in known})}]
+    place = Group.objects.filter(key=group).first() if group else None
+    if group and place is None:
+        problems["group"] = [{"code": "unknown"}]
+    try:
+        validate_password(password, user)
+    except ValidationError as weak:
+        problems["password"] = [{"code": error.code} for error in weak.error_list]
+    if problems:
+        raise BadInput(fields=problems)
+    user.set_password(password)
+    user.save()
+    user.roles.set(known)
+    if place is not None:
+        Membership.objects.create(user=user, group=place, leads=leads)
+    audit("accounts.user_added", f"user:{user.number}", actor=actor, roles=sorted(roles), group=group)
+    return user
+
+
+@transaction.atomic
+def set_roles(user: User, roles: Iterable[str], *, actor: User | None = None) -> None:
+    """Other roles: audited with before and after; the user's sessions end, so nothing of the old ones is left in them."""
+    before, wanted = sorted(user.roles.values_list("key", flat=True)), sorted(set(roles))
+    if before == wanted:
+        return
+    known = list(Role.objects.filter(key__in=wanted))
+    if not wanted or len(known) != len(wanted):
+        raise BadInput(fields={"roles": [{"code": "unknown"}]})
+    user.roles.set(known)
+    user.__dict__.pop("_role_keys", None)
+    user.__dict__.pop("_permission_codes", None)
+    audit("accounts.roles_changed", f"user:{user.number}", actor=actor, before=before, after=wanted)
+    end_sessions(user, reason="roles_changed", actor=actor)
+
+
+@transaction.atomic
+def switch_off(user: User, *, actor: User | None = None) -> None:
+    """The account stays with its history; nobody signs in with it, and its sessions and grants end."""
+    if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
+        audit("accounts.switched_off", f"user:{user.number}", actor=actor)
+        AccessGrant.objects.filter(user=user, ended_at=None).update(ended_at=clock.now())
+        end_sessions(user, reason="switched_off", actor=actor)
+    user.is_active = False
 
 
 # --- candidates of a task --------------------------------------------------------------------------------------

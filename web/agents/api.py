@@ -61,7 +61,7 @@ class SessionOut(serializers.Serializer):
     draft_key = serializers.CharField(help_text="base64 of 32 bytes: seals the drafts kept in this browser")
 
 
-class SignInIn(serializers.Serializer):
+class SessionIn(serializers.Serializer):
     number = serializers.CharField(max_length=40)
     password = serializers.CharField(max_length=200, trim_whitespace=False, style={"input_type": "password"})
     extension = serializers.CharField(max_length=20, required=False, allow_blank=True)
@@ -111,10 +111,10 @@ class Session(APIView):
     def dispatch(self, request, *args, **kwargs):
         return super().dispatch(request, *args, **kwargs)
 
-    @extend_schema(request=SignInIn, responses=SessionOut, operation_id="session_open")
+    @extend_schema(request=SessionIn, responses=SessionOut, operation_id="session_open")
     def post(self, request):
         """Log in. An extension is asked only of users with an agent profile; `takeover` ends the session that holds seat or 工号."""
-        asked = SignInIn(data=request.data)
+        asked = SessionIn(data=request.data)
         asked.is_valid(raise_exception=True)
         number, wanted = asked.validated_data["number"], asked.validated_data.get("extension", "")
         takeover, plain = asked.validated_data["takeover"], request._request

@@ -56,7 +56,7 @@ class CardOut(serializers.Serializer):
     do_not_call = serializers.BooleanField()
 
 
-class PhoneOut(serializers.Serializer):
+class CustomerPhoneOut(serializers.Serializer):
     kind = serializers.ChoiceField(choices=services.KINDS)
     number = serializers.CharField(help_text="masked")
 
@@ -85,7 +85,7 @@ class CustomerOut(CardOut):
     preferences = serializers.CharField(allow_null=True)
     insurance = serializers.CharField(allow_null=True)
     importance_colour = serializers.CharField(allow_null=True)
-    numbers = PhoneOut(many=True)
+    numbers = CustomerPhoneOut(many=True)
     wrong_number = serializers.BooleanField()
     registered_at = serializers.DateTimeField()
     version = serializers.IntegerField()
