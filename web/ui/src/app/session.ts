@@ -13,6 +13,9 @@ export const useSession = defineStore('session', () => {
   /** Chosen at the login: go on with signing in to the skill groups. */
   const wantsCalls = ref(false)
 
+  /** Chosen on the login page: stands above what was kept for the user. */
+  let chosenHere: Locale | null = null
+
   const user = computed(() => session.value?.user ?? null)
   const agent = computed(() => session.value?.agent ?? null)
   const centre = computed(() => session.value?.centre ?? null)
@@ -37,8 +40,10 @@ export const useSession = defineStore('session', () => {
   }
 
   async function signIn(facts: SignIn): Promise<void> {
+    const chosen = chosenHere
     keep(await api.post<Session>('/api/session', facts))
     forgetCsrf()
+    if (chosen) await speak(chosen)
   }
 
   async function signOut(): Promise<void> {
@@ -50,6 +55,7 @@ export const useSession = defineStore('session', () => {
   /** The language of the page, kept for the next sign-in. */
   async function speak(language: Locale): Promise<void> {
     setLocale(language)
+    if (!session.value) chosenHere = language
     if (session.value) await api.patch('/api/session', { locale: language }).catch(() => undefined)
   }
 

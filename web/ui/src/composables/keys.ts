@@ -16,9 +16,11 @@ export interface Shortcut {
 
 export const shortcuts = reactive<Shortcut[]>([])
 
+/** Does this key land in a text? Radios, boxes and lists to choose from take no letters. */
 const typing = (event: KeyboardEvent): boolean => {
-  const el = event.target as HTMLElement | null
-  return !!el && (el.isContentEditable || /^(input|textarea|select)$/i.test(el.tagName))
+  const el = event.target
+  if (el instanceof HTMLInputElement) return !el.readOnly && !['radio', 'checkbox', 'button', 'submit'].includes(el.type)
+  return el instanceof HTMLTextAreaElement || el instanceof HTMLSelectElement || (el instanceof HTMLElement && el.isContentEditable)
 }
 export const chord = (event: Pick<KeyboardEvent, 'altKey' | 'ctrlKey' | 'metaKey' | 'key' | 'code'>): string => {
   // Alt may turn letters into symbols on some layouts: the physical key says which one was meant.
