@@ -15,6 +15,10 @@ describe('the timeline of a ticket', () => {
     expect(items.some((item) => item.next)).toBe(false)
   })
 
+  it('leaves out what an ending step took down with it', () => {
+    expect(timelineItems([row({ auto: true, action: 'cancelled', element: 'remind' }), row({ action: 'cancelled', actor: { number: '2001', name: '赵*' } })], words)).toHaveLength(1)
+  })
+
   it('names who got the task and why', () => {
     const [item] = timelineItems([row({ action: 'reassigned', actor: { number: '2001', name: '赵*' }, text: 'absent', facts: { to: '1031', to_name: '李*' } })], words)
     expect(item).toMatchObject({ text: '<reassigned> · to 1031 李*', more: '(absent)' })

@@ -21,7 +21,8 @@ const KINDS: Record<string, TimelineItem['kind']> = { call: 'call', message: 'me
 /** What happened, oldest first, and behind it what the flow will do by itself, with the rule that says so. */
 export function timelineItems(rows: ToldRow[], words: TimelineWords): TimelineItem[] {
   const rank = (row: ToldRow) => (row.action === COMING ? 1 : 0)
-  return [...rows].sort((a, b) => rank(a) - rank(b) || a.at.localeCompare(b.at)).map((row): TimelineItem => {
+  // What an ending step took down with it (its reminders, its messages) says nothing of its own.
+  return rows.filter((row) => !(row.auto && row.action === 'cancelled')).sort((a, b) => rank(a) - rank(b) || a.at.localeCompare(b.at)).map((row): TimelineItem => {
     const receiver = [row.facts?.to, row.facts?.to_name].filter((part) => typeof part === 'string' && part).join(' ')
     return {
       at: words.at(row.at),
