@@ -108,8 +108,10 @@ class Export(APIView):
         report = permitted(request, name)
         accounts.require(request.user, "reports.export")
         kind, language = request.query_params.get("type", "csv"), request.query_params.get("lang", "zh")
-        if kind not in WRITERS or language not in ("zh", "en"):
-            raise BadInput("bad_parameters", fields={"type": [{"code": "not_a_choice"}]})
+        choices = {"type": (kind, WRITERS), "lang": (language, ("zh", "en"))}
+        wrong = {name: [{"code": "not_a_choice"}] for name, (given, known) in choices.items() if given not in known}
+        if wrong:
+            raise BadInput("bad_parameters", fields=wrong)
         asked = report.check(request.query_params)
         writer, content_type = WRITERS[kind]
         audit(
