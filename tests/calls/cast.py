@@ -22,7 +22,8 @@ _ordinals = itertools.count(1)
 
 
 def a_role(key: str, *permissions: str) -> Role:
-    role, _ = Role.objects.get_or_create(key=key, defaults={"name": key, "name_en": key})
+    """A role of the cast's own, with these permissions and not those an installation begins with."""
+    role, _ = Role.objects.get_or_create(key=f"cast_{key}", defaults={"name": key, "name_en": key})
     for code in permissions:
         RolePermission.objects.get_or_create(role=role, code=code)
     return role
