@@ -1,20 +1,22 @@
-"""A small centre in a data folder of its own, driven step by step from outside: `python -m tests.torture.centre ACT`.
+"""A small centre that is killed: `python -m tests.torture.centre FOLDER < points.json > reports.json`.
 
-prepare  lay the database, people and flows; start one errand and one flow that waits an hour
-work     complete the errand's task; let an hour pass; sweep (the timer fires, an SMS goes out)
-recover  what a restart does: the client repeats its request, leases run out, the sweep comes by
-report   print what stands, as JSON
+Each point gets its own copy of one prepared database and three processes of its own, forked from a parent that has loaded the product
+but never opened a database: one that works until it is killed, one that starts again and recovers, one that reports what stands.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import django
+from django.db import connections
 
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 ANSWER = {"result": "solved"}
@@ -27,7 +29,7 @@ def at(**span: float) -> None:
 
 
 def sent_file() -> Path:
-    return Path(os.environ["ZUOXI_DATA"]) / "sent.log"
+    return Path(os.environ["CENTRE"]) / "sent.log"
 
 
 def far_side(payload: dict, key: str) -> str:
@@ -73,7 +75,7 @@ def work() -> None:
 def recover() -> None:
     from web.jobs import services as jobs
 
-    print(complete())
+    (sent_file().parent / "answer").write_text(complete(), encoding="utf-8")
     for minutes in (1, 3, 5, 7, 9):
         at(hours=1, minutes=minutes)
         jobs.sweep()
@@ -114,20 +116,50 @@ def report() -> dict:
     return found
 
 
-def main(act: str) -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "web.config.settings")
-    django.setup()
-    at()
+def tell() -> None:
+    said = (sent_file().parent / "answer").read_text(encoding="utf-8")
+    (sent_file().parent / "report.json").write_text(json.dumps({**report(), "answer": said}), encoding="utf-8")
+
+
+def apart(folder: Path, act: Callable[[], None], **env: str) -> int:
+    """Do `act` in a process of its own on the database in `folder`; its exit code."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        os.environ.update(env, CENTRE=str(folder))
+        connections.settings["default"]["NAME"] = str(folder / "centre.sqlite3")
+        at()
+        act()
+        connections.close_all()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def main(folder: Path, points: list[tuple[str, int]]) -> list[dict]:
     from tests.workflow.cast import Probe, lend
     from web.jobs import services as jobs
 
     lend(Probe())
     jobs.sender("probe.sms")(far_side)
-    if act == "report":
-        print(json.dumps(report()))
-    else:
-        {"prepare": prepare, "work": work, "recover": recover}[act]()
+    first = folder / "prepared"
+    first.mkdir()
+    if apart(first, prepare):
+        sys.exit("not prepared")
+    reports = []
+    for number, (name, skip) in enumerate(points):
+        own = folder / str(number)
+        shutil.copytree(first, own)
+        killed = apart(own, work, FAILPOINT=name, FAILPOINT_SKIP=str(skip))
+        again, told = apart(own, recover), apart(own, tell)
+        found = json.loads((own / "report.json").read_text(encoding="utf-8")) if not told else {}
+        reports.append({"killed": killed, "again": again, **found})
+    return reports
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "web.config.settings")
+    django.setup()
+    print(json.dumps(main(Path(sys.argv[1]), json.load(sys.stdin))))
