@@ -53,7 +53,7 @@ def _owned(folder: Path, who: dict[str, Any]) -> Path:
     if who:
         os.chown(folder, who["user"], who["group"])
         for parent in folder.parents:  # pytest's temporary folders are private to root
-            if parent.stat().st_uid == 0 and parent.name.startswith("pytest-"):
+            if parent.stat().st_uid == 0 and parent.name.startswith(("pytest-", "popen-")):
                 parent.chmod(0o711)
     return folder
 
