@@ -3,6 +3,7 @@
     python -m integrations.fakes.sms_provider --port 8200 --secret S
 
 POST /messages {to, text, key, callback}   answers {"id": …}; the same Idempotency-Key answers the same id and delivers nothing again.
+                                           The receipt {id, key, status} goes to `callback`, signed.
 GET  /log                                  what was accepted and which receipts went out: {"accepted": [...], "receipts": [...]}
 POST /behave {"mode": …, "times": n}       for the next n messages: ok | error_500 | slow | reset_after_accept | bad_number |
                                            no_receipt | late_receipt | receipt_twice | receipt_failed | forged_receipt
@@ -73,8 +74,10 @@ class Provider(ThreadingHTTPServer):
             self.accepted.append({"id": message_id, "key": key, "to": f"…{to[-2:]}"})
             return message_id, True
 
-    def send_receipt(self, callback: str, message_id: str, status: str, *, secret: str | None = None) -> None:
-        body = json.dumps({"id": message_id, "status": status}).encode()
+    def send_receipt(
+        self, callback: str, message_id: str, status: str, *, key: str = "", secret: str | None = None
+    ) -> None:
+        body = json.dumps({"id": message_id, "key": key, "status": status}).encode()
         headers = {"Content-Type": "application/json", **sign(secret or self.secret, body, at=int(time.time()))}
         request = urllib.request.Request(callback, data=body, headers=headers, method="POST")  # noqa: S310 - the address our own test or demo gave
         try:
@@ -125,23 +128,23 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(422, {"code": "bad_number"})
         message_id, is_new = self.server.accept(message["key"], message["to"])
         if is_new and message.get("callback"):
-            threading.Thread(target=self._receipts, args=(mode, message["callback"], message_id), daemon=True).start()
+            threading.Thread(target=self._receipts, args=(mode, message, message_id), daemon=True).start()
         if mode == "reset_after_accept":
             self.connection.shutdown(socket.SHUT_RDWR)
             return None
         return self._answer(200, {"id": message_id})
 
-    def _receipts(self, mode: str, callback: str, message_id: str) -> None:
-        provider = self.server
+    def _receipts(self, mode: str, message: dict, message_id: str) -> None:
+        provider, callback, key = self.server, message["callback"], message["key"]
         if mode == "no_receipt":
             return
         time.sleep(provider.late_after if mode == "late_receipt" else provider.receipt_after)
         if mode == "forged_receipt":
-            provider.send_receipt(callback, message_id, "delivered", secret="someone-else")  # noqa: S106
+            provider.send_receipt(callback, message_id, "delivered", key=key, secret="someone-else")  # noqa: S106
             return
         status = "failed" if mode == "receipt_failed" else "delivered"
         for _ in range(2 if mode == "receipt_twice" else 1):
-            provider.send_receipt(callback, message_id, status)
+            provider.send_receipt(callback, message_id, status, key=key)
 
 
 def main() -> None:

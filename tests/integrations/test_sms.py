@@ -81,7 +81,7 @@ def text(key="m-1"):
 def test_a_message_is_accepted_and_its_receipt_comes_back_signed(provider, ear):
     receipt = gateway(provider, ear).send(text())
     ear.wait_for(1)
-    assert ear.genuine() == [{"id": receipt.id, "status": "delivered"}]
+    assert ear.genuine() == [{"id": receipt.id, "key": "m-1", "status": "delivered"}]
 
 
 @pytest.mark.req("X-22")

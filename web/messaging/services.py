@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -18,6 +19,7 @@ from web.jobs import services as jobs
 from .models import OutboundMessage, Template
 
 TOPIC = "sms.send"
+RECEIPT_WAITS = timedelta(days=1)  # for the flow to come to where it waits
 _PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -81,15 +83,21 @@ def _fail(message: OutboundMessage, code: str) -> None:
 
 
 @transaction.atomic
-def receive_receipt(provider_id: str, status: str) -> bool:
-    """The provider says what became of a message. False for a stranger's id: kept nowhere, nothing happens. Repeats change nothing."""
-    message = OutboundMessage.objects.filter(provider_id=provider_id).first()
+def receive_receipt(provider_id: str, status: str, *, key: str | None = None) -> bool:
+    """The provider says what became of a message: `delivered` or `failed`. It is found by our own key where the provider repeats it,
+    because a receipt may overtake the answer that names the provider's id. False for a stranger's message: nothing happens. Repeats change
+    nothing; after we gave it up the truth is noted, but no flow is told."""
+    messages = OutboundMessage.objects.filter(key=key) if key else OutboundMessage.objects.filter(provider_id=provider_id)
+    message = messages.first()
     if message is None:
         return False
     state = OutboundMessage.DELIVERED if status == "delivered" else OutboundMessage.FAILED
-    open_states = (OutboundMessage.QUEUED, OutboundMessage.SENT)
-    if OutboundMessage.objects.filter(pk=message.pk, state__in=open_states).update(state=state, receipt_at=clock.now()):
+    noted = {"state": state, "receipt_at": clock.now(), "provider_id": provider_id[:120]}
+    found = OutboundMessage.objects.filter(pk=message.pk)
+    if found.filter(state__in=(OutboundMessage.QUEUED, OutboundMessage.SENT)).update(**noted):
         _tell_flow(message, status)
+    else:
+        found.filter(state=OutboundMessage.GIVEN_UP).update(**noted)
     return True
 
 
@@ -101,7 +109,7 @@ def _tell_flow(message: OutboundMessage, status: str) -> None:
             business_key=message.business_key,
             keys={"message": message.key},
             payload={"status": status},
-            ttl=86_400,
+            ttl=RECEIPT_WAITS,
         )
 
 
