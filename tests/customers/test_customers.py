@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from functools import partial
+
 import pytest
 from django.core.cache import cache
+from django.db import connection
 
 from engine.verbs import REGISTRY, Context
 from tests.support.cast import a_customer, a_user, the_tree
@@ -88,6 +92,40 @@ def test_a_family_on_one_telephone_are_several_customers_and_who_is_meant_is_ask
     assert {card["id"] for card in unclear.json()["candidates"]} == {first["id"], child.json()["id"]}
     assert register(client, name="王小小").json()["id"] == child.json()["id"]
     assert len(services.find_by_number("+8613812341234")) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_register_one_number_at_the_same_moment_both_have_the_same_record(people):
+    gate, found = threading.Barrier(2), []
+
+    def meet(who):
+        try:
+            gate.wait()
+            found.append(services.register(acting_user=people[who], number="13812341234", name=who))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=meet, args=(who,)) for who in ("anna", "ben")]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert sorted(is_new for _, is_new in found) == [False, True]
+    assert found[0][0] == found[1][0] and Customer.objects.count() == 1
+
+
+def _at_first(answers, real, e164):
+    """The prepared answer once, then what is true."""
+    for answer in answers:
+        return answer
+    return real(e164)
+
+
+def test_the_loser_of_a_race_for_a_number_finds_the_winners_record(people, monkeypatch):
+    winner = a_customer("+8613812341234", owner=people["carl"])
+    for name, before_the_winner_committed in (("find_by_number", []), ("_is_held", False)):
+        real, first = getattr(services, name), iter([before_the_winner_committed])
+        monkeypatch.setattr(services, name, partial(_at_first, first, real))
+    assert services.register(acting_user=people["anna"], number="13812341234", name="李秀英") == (winner, False)
+    assert Customer.objects.count() == 1
 
 
 def test_registering_in_a_call_takes_its_number_and_gives_the_call_its_customer(people, lent):

@@ -10,8 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.http import http_date
 
-from web.common import audit
+from web.common import audit, clock
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -53,6 +54,18 @@ class RealAddress:
             request.META["REMOTE_ADDR"] = real_address(peer, forwarded, settings.TRUSTED_PROXIES)
         audit.address.set(request.META.get("REMOTE_ADDR", ""))  # every act of this request is audited with it
         return self.get_response(request)
+
+
+class TrialTime:
+    """An installation with a hand-turned clock says that clock's time: browsers count down by the Date of the answers."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response["Date"] = http_date(clock.now().timestamp())
+        return response
 
 
 class SessionLife:

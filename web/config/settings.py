@@ -119,6 +119,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+if CLOCK_FILE:
+    MIDDLEWARE.insert(0, "web.config.security.TrialTime")
 ROOT_URLCONF = "web.config.urls"
 WSGI_APPLICATION = "web.config.wsgi.application"
 ASGI_APPLICATION = "web.config.asgi.application"

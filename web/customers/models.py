@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import UniqueConstraint
+from django.db.models import Case, F, UniqueConstraint, When
 
 from web.common import clock
 from web.common.fields import SealedTextField
@@ -86,10 +86,14 @@ class PhoneNumber(models.Model):
     value = SealedTextField()
     token = models.CharField(max_length=32, db_index=True)
     masked = models.CharField(max_length=20)
+    is_holder = models.BooleanField(default=False, help_text="a number has one holder; others share his (W-18, family)")
 
     class Meta:
         db_table = "customers_phone"
-        constraints = [UniqueConstraint(fields=["customer", "token"], name="customers_phone_uq")]
+        constraints = [
+            UniqueConstraint(fields=["customer", "token"], name="customers_phone_uq"),
+            UniqueConstraint(Case(When(is_holder=True, then=F("token"))), name="customers_phone_holder_uq"),
+        ]
 
 
 class OwnershipChange(models.Model):

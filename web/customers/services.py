@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -12,7 +13,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, F, Q, QuerySet
 
 from web.accounts import services as accounts
@@ -133,6 +134,23 @@ def register(
         problems["relation"] = [{"code": "unknown"}]
     if problems:
         raise InvalidForm(problems)
+    try:
+        with transaction.atomic():
+            return _open_or_create(acting_user, e164, relation, separate, call, owner, fields)
+    except IntegrityError:  # somebody else registered this number in the same moment: his record is the one
+        return _open_or_create(acting_user, e164, relation, separate, call, owner, fields)
+
+
+def _open_or_create(
+    acting_user: User,
+    e164: str,
+    relation: str,
+    separate: bool,
+    call: Any,
+    owner: User | None,
+    fields: dict[str, Any],
+) -> tuple[Customer, bool]:
+    name = fields["name"]
     known = find_by_number(e164)
     same_name = [customer for customer in known if customer.name_index == name_index(name)]
     if known and (same_name or not separate):
@@ -141,7 +159,7 @@ def register(
         customer = (same_name or known)[0]
         _belongs_to(call, customer, acting_user)
         return customer, False
-    customer = Customer(number=f"new-{seals.blind(str(clock.now()), kind='id')[:20]}", **_columns(fields))
+    customer = Customer(number=f"new-{secrets.token_hex(10)}", **_columns(fields))
     own = owner or (acting_user if accounts.has_role(acting_user, "agent") else None)
     customer.owner = own
     area = area_of(e164)
@@ -293,6 +311,10 @@ def _problems(fields: Mapping[str, Any], *, whole: bool = True) -> dict[str, lis
     return found
 
 
+def _is_held(e164: str) -> bool:
+    return PhoneNumber.objects.filter(token=token(e164), is_holder=True).exists()
+
+
 def _set_number(customer: Customer, kind: str, e164: str | None) -> str | None:
     """Put `e164` in the place of the customer's number of this kind; returns what was there."""
     phone = customer.phones.filter(kind=kind).order_by("pk").first()
@@ -304,7 +326,12 @@ def _set_number(customer: Customer, kind: str, e164: str | None) -> str | None:
     if e164:
         customer.phones.filter(token=token(e164)).delete()
         PhoneNumber.objects.create(
-            customer=customer, kind=kind, value=e164, token=token(e164), masked=mask_number(e164)
+            customer=customer,
+            kind=kind,
+            value=e164,
+            token=token(e164),
+            masked=mask_number(e164),
+            is_holder=not _is_held(e164),
         )
     return old
 

@@ -42,7 +42,8 @@ def call_view(call: Call, agent: AgentProfile) -> dict[str, Any]:
     shown["tickets"] = [tickets.row(ticket) for ticket in found[:AT_MOST]]
     open_keys = [ticket.key for ticket in found if ticket.closed_at is None]
     if open_keys:
-        shown["open_tasks"] = workflow.rows_of(workflow.open_tasks_of(open_keys)[:AT_MOST], agent.user)
+        tasks = workflow.open_tasks_of(open_keys)[:AT_MOST]
+        shown["open_tasks"] = workflow.concerning_caller(tasks, agent.user, str(call.pk))
     return shown
 
 

@@ -123,6 +123,17 @@ class OneTicket(APIView):
         return Response(views.detail(ticket, request.user))
 
 
+class Withdraw(Idempotent, APIView):
+    @extend_schema(request=None, responses={202: None, 409: None}, operation_id="tickets_withdraw")
+    def post(self, request, number: str):
+        """Take one's own application back while it is being decided; the flow ends at once."""
+        ticket = scope(Ticket.objects.filter(number=number), request.user).first()
+        if ticket is None:
+            raise NotFound(what="ticket")
+        services.withdraw(ticket, acting_user=request.user)
+        return Response(status=202)
+
+
 class Outbound(Idempotent, APIView):
     @extend_schema(request=OutboundIn, responses={201: views.TicketDetail}, operation_id="tickets_outbound")
     def post(self, request):
@@ -177,5 +188,6 @@ urlpatterns = [
     path("tickets/outbound", Outbound.as_view()),
     path("tickets/block-wish", BlockWish.as_view()),
     path("tickets/<str:number>", OneTicket.as_view()),
+    path("tickets/<str:number>/withdraw", Withdraw.as_view()),
     path("flows/<str:key>/start", StartFlow.as_view()),
 ]

@@ -14,7 +14,12 @@ class TicketsConfig(AppConfig):
 
         from . import links, scoping  # noqa: F401 - the scope rule registers itself
 
-        workflow.register(subject_of=links.subject_of, decorate=links.decorate, on_ended=links.close_with_flow)
+        workflow.register(
+            subject_of=links.subject_of,
+            decorate=links.decorate,
+            on_ended=links.close_with_flow,
+            caller_at=links.caller_at,
+        )
         calls.flows_from(links.startable_flows)
         customers.register(customer_of=links.customer_of)
         customers.history_source(links.history)

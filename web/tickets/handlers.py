@@ -1,4 +1,7 @@
-"""A missed call becomes work (S-46): the job was written with the call's event, so nothing is lost in between."""
+"""What calls mean for cases. The jobs were written with the calls' events, so nothing is lost in between.
+
+A missed call becomes work (S-46); flows that wait for a caller hear when his call rings at an agent and when it is over.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from web.calls.models import Call
 from web.customers import services as customers
 from web.jobs import services as jobs
 from web.routing.models import Queue
+from web.workflow import services as workflow
 
-from . import services
+from . import links, services
 
 
 @jobs.handler("call.missed")
@@ -22,6 +26,26 @@ def call_missed(job) -> None:
     services.want_outbound(
         source=services.MISSED_CALL, number=call.number, customer=customer, call=call, group=_group_of(call)
     )
+
+
+@jobs.handler("call.delivered")
+def call_delivered(job) -> None:
+    """It rings at an agent: flows that wait for this caller learn at whom."""
+    _tell_flows("call.delivered", job, agent=job.payload.get("agent") or "")
+
+
+@jobs.handler("call.ended")
+def call_ended(job) -> None:
+    _tell_flows("call.ended", job)
+
+
+def _tell_flows(name: str, job, **more: str) -> None:
+    """A message to everybody who waits for this caller. That nobody does is the usual case and leaves no message behind."""
+    call = Call.objects.filter(pk=job.payload["call"]).first()
+    for subject in links.subjects_of(call) if call else ():
+        if workflow.is_awaited(name, subject=subject):
+            payload = {"call": str(call.pk), **more}
+            jobs.receive(name, message_id=f"{name}:{job.pk}:{subject}", subject=subject, payload=payload)
 
 
 def _group_of(call: Call) -> Group | None:

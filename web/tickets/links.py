@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from web.customers.models import Customer
+from web.agents.models import AgentProfile
+from web.calls import services as calls
+from web.calls.models import Call
+from web.customers.models import Customer, PhoneNumber
 from web.workflow.models import FlowDefinition
 
 from . import services
@@ -20,6 +23,24 @@ def subject_of(instance) -> list[tuple[str, int]]:
     if ticket.call_id:
         found.append(("call", ticket.call_id))
     return found
+
+
+def subjects_of(call: Call) -> list[str]:
+    """How flows name this caller: by the number, and by the customer when he is known and could also have called from another one."""
+    found = [f"number:{call.number_token}"] if call.number_token else []
+    if call.customer_id:
+        numbers = PhoneNumber.objects.filter(customer=call.customer_id)
+        if not found or numbers.exclude(token=call.number_token).exists():
+            found.append(f"customer:{call.customer_id}")
+    return found
+
+
+def caller_at(user, call: str) -> list[str]:
+    """The same for a call that is at this user's phone now, ringing or talking; nothing for any other call."""
+    agent = AgentProfile.objects.filter(user=user).first()
+    found = next((one for one in calls.calls_of(agent) if str(one.pk) == str(call)), None) if agent else None
+    leg = calls.leg_of(found, agent) if found else None
+    return subjects_of(found) if leg and leg.ended_at is None else []
 
 
 def decorate(rows: list[dict]) -> None:

@@ -54,6 +54,12 @@ class NoNumber(DomainError):
     code, status = "number_withheld", 409
 
 
+class NothingToWithdraw(DomainError):
+    """The application is decided, or its flow knows no withdrawal."""
+
+    code, status = "nothing_to_withdraw", 409
+
+
 def next_number() -> str:
     """T20261122-0042: the day at the centre and a counter, each taken once (conditional update)."""
     day = clock.now().astimezone(ZoneInfo(settings.TIME_ZONE)).strftime("%Y%m%d")
@@ -240,6 +246,29 @@ def close_ticket(ticket: Ticket, *, outcome: str) -> None:
         if ticket.kind == "blacklist":
             routing.close_application(ticket.key)
         publish(TicketChanged(ticket.pk))
+
+
+def _withdrawal_of(ticket: Ticket) -> str:
+    """The message by which the flow of this ticket draws that the applicant takes it back."""
+    return f"{ticket.kind}.withdrawn"
+
+
+def can_withdraw(ticket: Ticket, user: User) -> bool:
+    """Only who opened it, and only while its flow waits for it."""
+    return ticket.opened_by_id == user.pk and workflow.is_awaited(_withdrawal_of(ticket), business_key=ticket.key)
+
+
+@transaction.atomic
+def withdraw(ticket: Ticket, *, acting_user: User) -> None:
+    """The applicant takes his application back; the flow hears it and ends. NotAllowed for anybody else."""
+    if ticket.opened_by_id != acting_user.pk:
+        raise NotAllowed(needs="applicant")
+    if not can_withdraw(ticket, acting_user):
+        raise NothingToWithdraw()
+    name = _withdrawal_of(ticket)
+    message = f"{name}:{ticket.pk}:{clock.now().isoformat()}"
+    jobs.receive(name, message_id=message, business_key=ticket.key, payload={"by": acting_user.number})
+    audit.audit("ticket.withdrawn", f"ticket:{ticket.pk}", actor=acting_user, kind=ticket.kind)
 
 
 @transaction.atomic

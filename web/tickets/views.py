@@ -9,6 +9,7 @@ from web.customers import services as customers
 from web.workflow import services as workflow
 from web.workflow.models import UserTask
 
+from . import services
 from .models import Ticket
 
 
@@ -65,6 +66,7 @@ class TicketDetail(TicketRow):
     tasks = serializers.ListField(child=serializers.DictField())
     timeline = TimelineRow(many=True)
     answers = serializers.ListField(child=serializers.DictField())
+    can = serializers.ListField(child=serializers.ChoiceField(["withdraw"]))
 
 
 def person(user) -> dict | None:
@@ -129,4 +131,5 @@ def detail(ticket: Ticket, user) -> dict:
         "tasks": [workflow.task_row(task, user) for task in tasks],
         "timeline": workflow.timeline(ticket.instance) if ticket.instance_id else [],
         "answers": workflow.answers_of(ticket.instance, user) if ticket.instance_id else [],
+        "can": ["withdraw"] if services.can_withdraw(ticket, user) else [],
     }

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from web.accounts import services as accounts
 from web.common import live
-from web.common.errors import NotFound
+from web.common.errors import NotAllowed, NotFound
 from web.common.idempotency import Idempotent
 from web.common.paging import keyset
 from web.jobs.models import InboundMessage, Incident
@@ -55,9 +55,16 @@ class OneTask(_Task):
 
 
 class Claim(_Task):
-    @extend_schema(request=None, responses=schemas.TaskRow, operation_id="tasks_claim")
+    @extend_schema(request=schemas.ClaimIn, responses=schemas.TaskRow, operation_id="tasks_claim")
     def post(self, request, pk: int):
-        return self.row(workflow.claim(self.task(pk), request.user))
+        """Take a task from the pool; with `call`, one that the caller on the line is waited for in, whoever has it."""
+        call = asked(schemas.ClaimIn, request.data).get("call")
+        if call is None:
+            return self.row(workflow.claim(self.task(pk), request.user))
+        task = UserTask.objects.filter(pk=pk).first()
+        if task is None:
+            raise NotAllowed(needs="call_with_customer")
+        return self.row(workflow.take_over_in_call(task, request.user, str(call)))
 
 
 class Return(_Task):

@@ -11,6 +11,10 @@ class ReasonIn(s.Serializer):
     reason = s.CharField(required=False, allow_blank=True, max_length=500, default="")
 
 
+class ClaimIn(s.Serializer):
+    call = s.IntegerField(required=False, allow_null=True, help_text="the customer's call at the caller's phone: take over")
+
+
 class DelegateIn(ReasonIn):
     to = s.CharField(max_length=20)
 
@@ -107,7 +111,7 @@ class TaskRow(s.Serializer):
     state = s.ChoiceField(["open", "done", "cancelled"])
     mine = s.BooleanField()
     claimable = s.BooleanField()
-    can = s.ListField(child=s.ChoiceField(["claim", "return", "delegate", "complete", "undo", "reassign"]))
+    can = s.ListField(child=s.ChoiceField(["claim", "return", "delegate", "complete", "undo", "reassign", "take_over"]))
     undo_until = s.DateTimeField(allow_null=True)
     ended_at = s.DateTimeField(allow_null=True)
     ended_by = TaskPerson(allow_null=True)

@@ -10,11 +10,13 @@ from web.workflow.services.acts import (
     flush_undo,
     return_task,
     save_draft,
+    take_over_in_call,
     undo,
 )
 from web.workflow.services.command import cancel_instance, start
 from web.workflow.services.hooks import register
 from web.workflow.services.inbox import (
+    concerning_caller,
     counts,
     first_task_of,
     open_tasks_of,
@@ -25,7 +27,7 @@ from web.workflow.services.inbox import (
     task_row,
     tasks_for,
 )
-from web.workflow.services.messages import deliver
+from web.workflow.services.messages import deliver, is_awaited
 from web.workflow.services.publishing import Deployed, current_version, deploy, deploy_folder, flow_is_deployed
 from web.workflow.services.reassigning import reassign
 from web.workflow.services.timers import timer
@@ -38,6 +40,7 @@ __all__ = [
     "candidate_keys",
     "claim",
     "complete",
+    "concerning_caller",
     "counts",
     "current_version",
     "delegate",
@@ -48,6 +51,7 @@ __all__ = [
     "flow_is_deployed",
     "flush_undo",
     "instance_view",
+    "is_awaited",
     "open_tasks_of",
     "page",
     "reassign",
@@ -57,6 +61,7 @@ __all__ = [
     "save_draft",
     "start",
     "startable_flows",
+    "take_over_in_call",
     "task_detail",
     "task_row",
     "tasks_for",

@@ -19,8 +19,8 @@ from web.common.publishing import publish
 from web.common.scope import scope
 from web.jobs import services as jobs
 from web.workflow.events import UserTaskChanged, UserTaskGone
-from web.workflow.models import Draft, Submission, TaskCandidate, UserTask
-from web.workflow.services import history, publishing
+from web.workflow.models import Awaited, Draft, Submission, TaskCandidate, UserTask
+from web.workflow.services import history, hooks, publishing
 from web.workflow.services.command import COMPLETE, UNDO, begin, complete_key
 from web.workflow.services.errors import (
     CannotTake,
@@ -34,6 +34,7 @@ from web.workflow.services.errors import (
 )
 from web.workflow.services.projection import EXCLUDED, give_access, subject
 
+CALL_DELIVERED = "call.delivered"
 RELATED = ("assignee", "ended_by", "instance")
 
 
@@ -92,6 +93,40 @@ def claim(task: UserTask, user: User) -> UserTask:
     give_access(task, user)
     publish(UserTaskChanged(task.pk))
     return task
+
+
+@transaction.atomic
+def take_over_in_call(task: UserTask, user: User, call: str) -> UserTask:
+    """Whoever has the customer on the line does what is open for him, also when it is a colleague's: the flow says by a drawn
+    `call.delivered` that the call concerns it. NotAllowed unless that call is at the user's phone now and the task is of his role."""
+    task = fresh(task)
+    if task.state == UserTask.OPEN and task.assignee_id == user.pk:
+        return task
+    if not may_take_over(task, user, hooks.caller_at(user, call)):
+        raise NotAllowed(needs="call_with_customer")
+    former = task.assignee
+    taken = UserTask.objects.filter(pk=task.pk, state=UserTask.OPEN, assignee=former).update(
+        assignee=user, claimed_at=clock.now(), version=F("version") + 1
+    )
+    if not taken:
+        raise why_lost(task)
+    task = fresh(task)
+    settle_mine(task, user)
+    if former:
+        _leave(task, former, user, "taken_in_call", "", call=str(call))
+        accounts.notify(former, "task_taken_away", {"title": task.title, "by": user.name}, ref=f"task:{task.pk}")
+    else:
+        history.note(task, "taken_in_call", actor=user, call=str(call))
+        publish(UserTaskChanged(task.pk))
+    give_access(task, user)
+    return task
+
+
+def may_take_over(task: UserTask, user: User, subjects: list[str]) -> bool:
+    """Whether a caller named by `subjects` is waited for beside this task, and the user could do it by his role."""
+    if not subjects or user.number in task.excluded or not accounts.has_role(user, task.lane or ""):
+        return False
+    return Awaited.objects.filter(instance=task.instance_id, name=CALL_DELIVERED, subject__in=subjects).exists()
 
 
 @transaction.atomic

@@ -272,6 +272,18 @@ def open_tasks_of(business_keys: Iterable[str]) -> QuerySet[UserTask]:
     )
 
 
+def concerning_caller(tasks: QuerySet[UserTask], user: User, call: str) -> list[dict[str, Any]]:
+    """Rows of open tasks in a screen pop; with `take_over` among `can` where this call gives the right to it."""
+    subjects = hooks.caller_at(user, call)
+    rows = rows_of(tasks, user)
+    if subjects:
+        found = {str(task.pk): task for task in tasks}
+        for row in rows:
+            if not row["mine"] and acts.may_take_over(found[row["id"]], user, subjects):
+                row["can"].append("take_over")
+    return rows
+
+
 def startable_flows() -> set[str]:
     """Keys of published flows that a person may start."""
     flows = publishing.FlowDefinition.objects.exclude(current=None).filter(is_startable=True)

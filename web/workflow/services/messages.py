@@ -29,6 +29,12 @@ def deliver(message: InboundMessage) -> int:
     return taken
 
 
+def is_awaited(name: str, *, subject: str | None = None, business_key: str | None = None) -> bool:
+    """Whether some running flow waits for this message now."""
+    rows = Awaited.objects.filter(name=name, instance__status=ProcessInstance.RUNNING)
+    return rows.filter(**({"subject": subject} if subject else {"business_key": business_key})).exists()
+
+
 def _to_first(message: InboundMessage) -> int:
     rows = Awaited.objects.filter(
         name=message.name, business_key=message.business_key, subject=None, instance__status=ProcessInstance.RUNNING

@@ -151,6 +151,7 @@ class Command(BaseCommand):
             access_log=False,
             proxy_headers=False,  # RealAddress decides whom to believe
             server_header=False,
+            date_header=not settings.CLOCK_FILE,  # else security.TrialTime says it
             timeout_graceful_shutdown=ANSWER_WITHIN,
         )
 

@@ -1,0 +1,218 @@
+"""From a ringing call to a finished task, by keyboard, in a real browser, on the running product."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.cast import SMALLEST, Cast, Person, cast_of, product_now, ring, turn_to_morning, within
+from tests.support.servers import Product
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def cast(product: Product, browser: Browser) -> Iterator[Cast]:
+    turn_to_morning(product)
+    with cast_of(product, browser) as people:
+        yield people
+
+
+def seconds_on(person: Person) -> int:
+    """The running time in the phone bar, s."""
+    minutes, seconds = person.sees("phone-time").inner_text().split(":")[-2:]
+    return int(minutes) * 60 + int(seconds)
+
+
+def asks_a_question(person: Person, question: str, *, group: str | None = None) -> None:
+    """Fill the form of a question: solved at once, or given to a group until in an hour."""
+    person.chooses("question_class", "价格与医保")
+    person.fills("content", question)
+    if group is None:
+        person.ticks("solved")
+        person.fills("answer", "带医保卡")
+    else:
+        person.ticks("solved", 1)
+        person.chooses("to_group", group)
+        person.dates("follow_up_at", product_now(person.product) + timedelta(hours=1))
+
+
+@pytest.mark.req("A-06", "A-27", "A-32")
+def test_an_agent_works_a_call_from_its_first_ring_to_ready_again_without_a_mouse(
+    product: Product, browser: Browser
+) -> None:
+    turn_to_morning(product)
+    with cast_of(product, browser, size=SMALLEST) as cast:
+        li = cast.person("1023").logs_in().signs_in_ready()
+
+        # The call comes up by itself, with the card of whoever calls; the number is masked.
+        ring(product, "known")
+        li.is_in("ring")
+        expect(li.sees("desk-call")).to_have_attribute("data-state", "ringing")
+        expect(li.sees("customer-card")).to_contain_text(re.compile(r"\d{3}\*{4}\d{4}"))
+        name = li.sees("customer-name").inner_text()
+        assert "*" in name
+
+        li.presses("F2")
+        li.is_in("talk")
+        li.presses("F8")
+        li.is_in("hold")
+        li.presses("F8")
+        li.is_in("talk")
+        li.presses("F9")
+        expect(li.sees("phone-mute")).to_contain_text("复音")
+        li.presses("F9")
+        expect(li.sees("phone-mute")).not_to_contain_text("复音")
+
+        # The purpose is the router: 3 opens the ticket, its flow's first form has the focus.
+        li.presses("3")
+        expect(li.sees("task-form")).to_be_visible()
+        expect(li.sees("purpose-consult")).to_have_attribute("aria-checked", "true")
+        li.fills("content", "煎药几天能送到")
+        li.presses("Alt+s")
+        expect(li.sees("draft-note")).to_contain_text("已存")
+
+        # A reload loses nothing and takes no time.
+        before = seconds_on(li)
+        call = li.sees("desk-call").get_attribute("data-call")
+        li.page.reload()
+        within(2, lambda: li.sees("field-content").count() and li.sees("field-content").input_value(), "the form's return")
+        assert li.sees("field-content").input_value() == "煎药几天能送到"
+        expect(li.sees("desk-call")).to_have_attribute("data-call", call)
+        expect(li.sees("customer-name")).to_have_text(name)
+        assert before <= seconds_on(li) <= before + 8
+
+        # What is missing is named; what was typed stays.
+        li.presses("Alt+Enter")
+        expect(li.page.locator("[data-field=question_class].wrong")).to_be_visible()
+        expect(li.page.locator("[data-field=solved].wrong")).to_be_visible()
+        assert li.sees("field-content").input_value() == "煎药几天能送到"
+        li.chooses("question_class", "煎药与配送")
+        li.ticks("solved", 1)
+        li.chooses("to_group", "服务组")
+        li.dates("follow_up_at", product_now(product) + timedelta(hours=1))
+        li.presses("Alt+Enter")
+        expect(li.sees("toast-act")).to_be_visible()
+
+        # A second ticket in the same call.
+        li.page.evaluate("document.activeElement?.blur?.()")
+        li.presses("5")
+        expect(li.sees("field-content")).to_have_value("")
+        asks_a_question(li, "顺便问营业时间")
+        li.presses("Alt+Enter")
+        expect(li.page.locator("[data-testid^=work-T]")).to_have_count(2)
+        assert len({row["number"] for row in li.asks(f"tickets?mine=1")["results"]}) >= 2
+
+        # A slip of F4 does nothing; held it hangs up. Thirty seconds of wrap-up run down and may end early.
+        li.presses("F4")
+        li.is_in("talk")
+        li.holds("F4")
+        li.is_in("wrap")
+        left = seconds_on(li)
+        assert 20 <= left <= 31
+        within(5, lambda: seconds_on(li) < left, "the countdown")
+        li.presses("Alt+Enter")
+        li.is_in("idle")
+        li.has_nothing_to_complain_about()
+
+
+@pytest.mark.req("A-50", "A-53", "S-07")
+def test_what_an_agent_could_not_solve_reaches_a_colleague_and_when_he_does_not_act_the_supervisor(
+    product: Product, cast: Cast
+) -> None:
+    # A colleague looks into the pool of his group while the task is made.
+    huang = cast.person("1032").logs_in().takes_no_calls()
+    huang.opens("组内可领")
+    zhang = cast.person("1023").opened_session()
+    task = a_question(zhang, "退号要多久到账", "service", minutes=24)
+    expect(huang.sees(f"inbox-row-{task}")).to_be_visible(timeout=5_000)
+
+    # He takes it, types, and his browser dies.
+    huang.presses("c")
+    expect(huang.sees("task-complete")).to_be_visible()
+    huang.ticks("result")
+    huang.fills("answer", "三个工作日内原路退回")
+    within(14, lambda: huang.asks(f"tasks/{task}")["draft"], "the draft's way to the server")
+    state = huang.page.context.storage_state()
+    huang.page.context.close()
+
+    # Three quarters of the time are gone: he is reminded.
+    for number in range(2):
+        a_question(zhang, f"医保能报销吗 {number}", "service", minutes=24, claimed_by=huang_api(cast, state))
+    product.forward(minutes=19)
+    owner = cast.person("1032", storage_state=state)
+    owner.page.goto(f"{product.url}/inbox?task={task}")
+    expect(owner.sees("task-complete")).to_be_visible()
+    expect(owner.sees("field-answer")).to_have_value("三个工作日内原路退回")
+    within(10, lambda: any(row["kind"] == "task_reminder" for row in owner.asks("notifications")["results"]), "the reminder")
+
+    # All of it is gone: the supervisor has it, and gives all at once to somebody else.
+    chen = cast.person("1011").logs_in()
+    chen.opens("超时重派")
+    product.forward(minutes=6)
+    expect(chen.sees(f"overdue-row-{task}")).to_be_visible(timeout=15_000)
+    expect(chen.page.locator("[data-testid^=overdue-row-]")).to_have_count(3, timeout=15_000)
+    ma = cast.person("1034").logs_in().takes_no_calls()
+    chen.presses("a", "r")
+    expect(chen.sees("reassign-drawer")).to_be_visible()
+    chen.chooses("assignee", "1034")
+    chen.dates("due_at", product_now(product) + timedelta(hours=2))
+    chen.chooses("reason", "缺勤")
+    chen.fills("note", "黄诗涵下班了")
+    chen.presses("Alt+Enter")
+    expect(chen.page.locator("[data-testid^=overdue-row-]")).to_have_count(0, timeout=10_000)
+
+    # The former owner's open page loses it at once and is told by whom; the new owner has it, with the draft.
+    expect(owner.page.locator("main")).to_contain_text("1011", timeout=3_000)
+    expect(owner.sees("task-complete")).to_have_count(0)
+    ma.opens("我的待办")
+    mine = within(5, lambda: [row for row in ma.asks("tasks?box=mine")["results"] if "退号" in str(ma.asks(f"tasks/{row['id']}"))], "the new owner's task")
+    fresh = mine[0]["id"]
+    ma.page.goto(f"{product.url}/inbox?task={fresh}")
+    expect(ma.sees("former-draft")).to_contain_text("三个工作日内原路退回")
+    expect(ma.sees("former-draft")).to_contain_text("1032")
+
+    # The ticket's page says who, when and why.
+    ma.page.goto(f"{product.url}/tickets/{mine[0]['ticket']}")
+    history = ma.page.locator("main")
+    expect(history).to_contain_text("1011")
+    expect(history).to_contain_text("黄诗涵下班了")
+
+    # Done; ten seconds of regret, once.
+    ma.page.goto(f"{product.url}/inbox?task={fresh}")
+    expect(ma.sees("field-answer")).to_have_value("三个工作日内原路退回")
+    ma.ticks("tell_customer", 1)
+    ma.presses("Alt+Enter")
+    expect(ma.sees("toast-act")).to_be_visible()
+    ma.page.evaluate("document.activeElement?.blur?.()")
+    ma.presses("z")
+    within(5, lambda: ma.asks(f"tasks/{fresh}")["state"] == "open", "the undoing")
+    expect(ma.sees("toast-act")).to_have_count(0)
+    for person in (owner, chen, ma):
+        person.has_nothing_to_complain_about()
+
+
+def a_question(agent: Person, question: str, group: str, *, minutes: int, claimed_by: Person | None = None) -> str:
+    """A ticket whose question waits in a group's pool; the id of that task."""
+    ticket = agent.tells("tickets", {"purpose": "consult", "relation": "self", "identity": "potential"})
+    until = product_now(agent.product) + timedelta(minutes=minutes)
+    answers = {"question_class": "price", "content": question, "solved": "no", "to_group": group}
+    agent.tells(f"tasks/{ticket['task']}/complete", {"data": {**answers, "follow_up_at": until.isoformat()}})
+
+    def waiting() -> str | None:
+        rows = agent.asks(f"tickets/{ticket['number']}")["tasks"]
+        return next((row["id"] for row in rows if row["element"] == "C2_answer"), None)
+
+    agent.product.forward(seconds=11)
+    task = within(10, waiting, "the task in the pool")
+    if claimed_by:
+        claimed_by.tells(f"tasks/{task}/claim")
+    return task
+
+
+def huang_api(cast: Cast, state) -> Person:
+    return cast.person("1032", storage_state=state)
