@@ -167,9 +167,11 @@ export interface TicketDetail extends TicketRow {
   calls?: TicketCall[]
   answers?: TicketAnswers[]
   timeline: TimelineRow[]
+  /** What the reader may do with the case itself. */
+  can?: 'withdraw'[]
 }
 
-export type TaskAct = 'claim' | 'return' | 'delegate' | 'complete' | 'undo' | 'reassign'
+export type TaskAct = 'claim' | 'return' | 'delegate' | 'complete' | 'undo' | 'reassign' | 'take_over'
 export interface TaskRow {
   id: string
   element: string

@@ -75,10 +75,10 @@ export function useCallWork(call: Ref<CallView | null>, taken: (error: ApiError)
     }
   }
 
-  /** An older task of this caller is dealt with in this call. */
+  /** An older task of this caller is dealt with in this call, also when it was a colleague's. */
   async function take(row: TaskRow): Promise<void> {
     try {
-      if (!row.mine && row.claimable) await api.post(`/api/tasks/${row.id}/claim`)
+      if (!row.mine) await api.post(`/api/tasks/${row.id}/claim`, row.claimable ? undefined : { call: call.value?.id })
       const work = workOfTask(row)
       put(work)
       chosenKey.value = work.key
@@ -118,7 +118,7 @@ export function useCallWork(call: Ref<CallView | null>, taken: (error: ApiError)
       const { id, code, by } = (data ?? {}) as { id?: string; code?: string; by?: Person | null }
       const current = task.data.value
       if (event !== 'TaskGone' || !current || String(id) !== String(current.id) || chosen.value?.done) return
-      if (code === 'reassigned' || code === 'task_taken') taken(new ApiError(409, code, {}, null, { by }))
+      if (code === 'reassigned' || code === 'task_taken' || code === 'taken_in_call') taken(new ApiError(409, code, {}, null, { by }))
     },
   })
   // The strip of the flow follows the flow.
