@@ -4,7 +4,7 @@ export default {
   },
   menu: {
     main: 'Main menu', find: 'Find a page', none: 'No such page', collapse: 'Collapse', expand: 'Expand',
-    calls: 'Interactions', tasks: 'Task center', support: 'Service support', reports: 'Reports', recordings: 'Recordings', live: 'Live monitor', me: 'My info', studio: 'Flow studio', admin: 'Admin',
+    calls: 'Interactions', tasks: 'Tasks', support: 'Services', reports: 'Reports', recordings: 'Recordings', live: 'Live monitor', me: 'My info', studio: 'Flow studio', admin: 'Admin',
   },
   tabs: {
     list: 'Open pages', dirty: 'Has an unsaved draft', close: 'Close', limit: 'At most 5 tabs', fullTitle: 'At most 5 tabs',
