@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from web.accounts.api import PersonOut
 from web.common import clock, seals
 from web.common.errors import BadInput
 from web.common.idempotency import Idempotent
@@ -58,11 +59,6 @@ class Area(serializers.Serializer):
     province = serializers.CharField()
     city = serializers.CharField()
     carrier = serializers.CharField()
-
-
-class PersonOut(serializers.Serializer):
-    number = serializers.CharField()
-    name = serializers.CharField()
 
 
 class CallRow(serializers.Serializer):

@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.utils.encoding import force_str
 from django.utils.functional import Promise
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import SessionAuthentication as _SessionAuthentication
 from rest_framework.renderers import BaseRenderer
 
@@ -38,3 +40,13 @@ class SessionAuthentication(_SessionAuthentication):
 
     def authenticate_header(self, request: Any) -> str:
         return "Session"
+
+
+class SessionScheme(OpenApiAuthenticationExtension):
+    """How the API's description names it."""
+
+    target_class = SessionAuthentication
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}

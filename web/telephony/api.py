@@ -117,7 +117,7 @@ class WrapUp(PhoneView):
 
 
 class Dial(PhoneView):
-    @extend_schema(request=DialIn, responses={202: Sent})
+    @extend_schema(request=DialIn, responses={202: Sent}, operation_id="telephony_dial")
     def post(self, request: Request) -> Response:
         """Call a number, a colleague, a customer, or the party of a ticket or task."""
         wish = read(DialIn, request)

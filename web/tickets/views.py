@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from web.accounts.api import PersonOut
 from web.common.scope import scope
 from web.customers import services as customers
 from web.workflow import services as workflow
@@ -11,11 +12,6 @@ from web.workflow.models import UserTask
 
 from . import services
 from .models import Ticket
-
-
-class PersonOut(serializers.Serializer):
-    number = serializers.CharField()
-    name = serializers.CharField()
 
 
 class TicketRow(serializers.Serializer):
