@@ -196,6 +196,14 @@ class Person:
         assert answer.ok, f"{path}: {answer.status} {answer.text()}"
         return answer.json() if answer.body() else None
 
+    def puts_the_phone_down(self) -> None:
+        """End what is left of a call, and sign out of the skill groups."""
+        for call in self.asks("telephony/me")["calls"]:
+            if call["state"] != "ended":
+                self.tells(f"telephony/calls/{call['id']}/hang-up")
+        within(10, lambda: self.asks("telephony/me")["state"] != "busy", "the end of the call")
+        self.tells("telephony/me/sign-out")
+
     def opened_session(self) -> Person:
         """Signed in without the page; for people who are not looked at."""
         seat = {"extension": self.extension} if self.extension else {}
@@ -218,6 +226,12 @@ class Cast:
         self.people.append(person)
         return person
 
+    def is_photographed(self) -> None:
+        """A story went wrong: keep what everybody saw, in the data folder of the product."""
+        for number, person in enumerate(self.people):
+            if not person.page.is_closed():
+                person.page.screenshot(path=self.product.data / f"seen-{number}-{person.number}.png")
+
     def goes_home(self) -> None:
         """Everybody leaves his seat, so that the next story finds it free."""
         for person in self.people:
@@ -225,7 +239,7 @@ class Cast:
                 continue
             if person.page.context.request.get(f"{self.product.url}/api/session").ok:
                 if person.extension:
-                    person.tells("telephony/me/sign-out")
+                    person.puts_the_phone_down()
                 person.tells("session", method="DELETE")
             person.page.context.close()
 
@@ -235,10 +249,12 @@ def cast_of(product: Product, browser: Browser, **more: Any) -> Iterator[Cast]:
     people = Cast(product, browser, **more)
     try:
         yield people
+    except BaseException:
+        people.is_photographed()
+        raise
     finally:
         people.goes_home()
 
 
 def within(seconds: float, condition: Callable[[], Any], what: str) -> Any:
     return wait_until(condition, seconds=seconds, what=what, pause=0.05)
-
