@@ -150,9 +150,11 @@ def test_a_demo_call_and_a_scenario(rig):
     try:
         assert rig.does(services.demo_call, "unknown").state == Command.DONE
         assert Call.objects.get().number == STRANGER
+        assert rig.does(services.demo_call, "again").state == Command.DONE
+        assert [call.number for call in Call.objects.all()] == [STRANGER, STRANGER]
         assert rig.does(services.demo_scenario, "known-customer").state == Command.DONE
         rig.forward(1)
-        assert Call.objects.count() == 2
+        assert Call.objects.count() == 3
         scenarios.numbers_from(dict)
         refused = rig.does(services.demo_call, "known")
         assert (refused.state, refused.code) == (Command.REFUSED, "bad_scenario")

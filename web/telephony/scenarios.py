@@ -33,6 +33,7 @@ CALLS: dict[str, tuple[str, Caller]] = {
     "blacklisted": ("blacklisted", Caller(hangs_up_after=60)),
     "hangs_up": ("known", Caller(hangs_up_after=12)),
     "missed": ("known", Caller(hangs_up_after=7)),  # more than five seconds: less is not a missed call
+    "again": ("last", Caller(patience=300)),
 }
 """What the demo panel can place: whose number, and what that person does."""
 
@@ -91,6 +92,7 @@ class Stage:
     def __init__(self, switch: SimulatorSwitch) -> None:
         self.switch = switch
         self.playing: Playing | None = None
+        self.last = ""
         self.random = random.Random()  # noqa: S311 - chance for a play
 
     def start(self, name: str, given: Numbers) -> None:
@@ -112,10 +114,12 @@ class Stage:
             self.stop()
 
     def call(self, what: str, given: Numbers) -> None:
-        """Place one call of `CALLS`. ScenarioError when nobody has lent a number for it."""
+        """Place one call of `CALLS`; `last` is who was placed before. ScenarioError when nobody has lent a number for it."""
         whose, caller = CALLS[what]
-        choice, hotlines = list(given.get(whose, ())), list(given.get("hotline", ()))
+        known = {"last": [self.last] if self.last else [], **given}
+        choice, hotlines = list(known.get(whose, ())), list(given.get("hotline", ()))
         if not choice or not hotlines:
             raise ScenarioError(what, 0, f"no number is known for {whose if not choice else 'hotline'}")
         quiet = [number for number in choice if not self.switch.is_calling(number)]
-        self.switch.customer_calls(self.random.choice(quiet or choice), hotlines[0], caller)
+        self.last = self.random.choice(quiet or choice)
+        self.switch.customer_calls(self.last, hotlines[0], caller)

@@ -1411,7 +1411,7 @@ export interface components {
         };
         DemoCallInRequest: {
             /** @enum {string} */
-            what: "known" | "unknown" | "blacklisted" | "hangs_up" | "missed";
+            what: "known" | "unknown" | "blacklisted" | "hangs_up" | "missed" | "again";
         };
         DemoOut: {
             scenarios: components["schemas"]["ScenarioOut"][];
