@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -18,6 +19,7 @@ from django.db import close_old_connections, connections
 from cti.clock import Clock, RealClock
 from cti.drivers import open_switch
 from cti.switch import Switch
+from web.common import clock as product_clock
 from web.jobs import services as jobs
 from web.jobs.models import Lease
 from web.jobs.services.leases import myself
@@ -29,6 +31,13 @@ log = structlog.get_logger(__name__)
 
 GROUP = "telephony"
 _here: set[Runner] = set()
+
+
+class ProductClock(RealClock):
+    """Waits in real time and tells the product's: where a trial turns it, calls begin and end in the same day as their tasks."""
+
+    def now(self) -> datetime:
+        return product_clock.now()
 
 
 class Runner:
@@ -43,7 +52,7 @@ class Runner:
         scenario: str = "",
     ) -> None:
         self.owner = myself()
-        self.clock = clock or RealClock()
+        self.clock = clock or ProductClock()
         self.switch = switch
         self.scenario = scenario
         self.centre: Centre | None = None
@@ -62,7 +71,7 @@ class Runner:
         """Until `stop`. Never raises for a PBX, a database or a lease that is away: it waits and tries again."""
         self._loop = asyncio.get_running_loop()
         self.stopping = self.stopping or asyncio.Event()
-        self.switch = self.switch or open_switch(settings.CTI_DRIVER)
+        self.switch = self.switch or open_switch(settings.CTI_DRIVER, clock=self.clock)
         _here.add(self)
         listening = asyncio.ensure_future(self._listen()) if settings.REDIS_URL else None
         try:

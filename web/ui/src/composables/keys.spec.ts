@@ -69,4 +69,15 @@ describe('shortcuts', () => {
     press('F2')
     expect(run).not.toHaveBeenCalled()
   })
+
+  it('come before a list that opens at Enter, with chords only', () => {
+    const list = field('<div><input></div>')
+    const opened = vi.fn((event: Event) => event.stopPropagation())
+    list.addEventListener('keydown', opened)
+    press('Enter', { altKey: true }, list.firstElementChild!)
+    expect(run).toHaveBeenCalledOnce()
+    expect(opened).not.toHaveBeenCalled()
+    press('Enter', {}, list.firstElementChild!)
+    expect(opened).toHaveBeenCalledOnce()
+  })
 })

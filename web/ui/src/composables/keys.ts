@@ -35,6 +35,9 @@ const letGo = () => {
   held = null
 }
 
+/** Chords and function keys are ours wherever the focus is: lists and dates of a form would open at Alt+Enter and keep it to themselves. */
+const isOurs = (event: KeyboardEvent): boolean => event.altKey || /^F\d+$/.test(event.key)
+
 function down(event: KeyboardEvent): void {
   // Keys belong to the input method while it composes (229 is what Chromium reports then).
   if (event.isComposing || event.keyCode === 229) return
@@ -47,6 +50,7 @@ function down(event: KeyboardEvent): void {
   })
   if (!found) return
   event.preventDefault()
+  if (isOurs(event)) event.stopPropagation()
   if (event.repeat) return
   if (found.holdMs) {
     letGo()
@@ -55,7 +59,8 @@ function down(event: KeyboardEvent): void {
     found.run(event)
   }
 }
-window.addEventListener('keydown', down)
+window.addEventListener('keydown', (event) => isOurs(event) && down(event), true)
+window.addEventListener('keydown', (event) => !isOurs(event) && down(event))
 window.addEventListener('keyup', (event) => {
   if (held?.code !== event.code) return
   const { tapped } = held.shortcut
