@@ -66,3 +66,14 @@ def test_without_a_key_or_with_an_absurd_one_the_request_is_done_as_it_comes(ann
     client.post("/api/customers", BODY, format="json")
     send(client, key="k" * 81, name="李四")
     assert not IdempotentAnswer.objects.exists() and Customer.objects.count() == 2
+
+
+def test_a_request_whose_process_was_killed_at_work_may_be_sent_again(anna, clock):
+    client = as_user(anna)
+    send(client)
+    Customer.objects.all().delete()
+    IdempotentAnswer.objects.update(status=None, sealed_body=None, created_at=clock.now())
+    assert send(client).status_code == 409
+    clock.forward(seconds=61)
+    assert send(client).status_code == 201
+    assert Customer.objects.count() == 1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 from rest_framework.response import Response
 
-from . import seals
+from . import clock, seals
 from .errors import DomainError
 from .models import IdempotentAnswer
 
@@ -19,6 +20,15 @@ class KeyReused(DomainError):
 
 class StillWorking(DomainError):
     code, status = "request_in_progress", 409
+
+
+ABANDONED_AFTER = timedelta(seconds=60)  # longer than any request lives: its process was killed at work
+
+
+def _forget_abandoned(key: str) -> bool:
+    """True when the first request with this key died at work, so that this one may be it."""
+    before = clock.now() - ABANDONED_AFTER
+    return bool(IdempotentAnswer.objects.filter(key=key, status=None, created_at__lt=before).delete()[0])
 
 
 class Idempotent:
@@ -40,6 +50,8 @@ class Idempotent:
             with transaction.atomic():
                 row = IdempotentAnswer.objects.create(key=row_key, request_hash=digest)
         except IntegrityError:
+            if _forget_abandoned(row_key):
+                return self.dispatch(request, *args, **kwargs)
             return self._repeat(request, IdempotentAnswer.objects.get(key=row_key), digest, *args, **kwargs)
         try:
             response = super().dispatch(request, *args, **kwargs)
@@ -47,7 +59,7 @@ class Idempotent:
             row.delete()
             raise
         if response.status_code < 500 and response.status_code not in (401, 403):
-            body = json.dumps(getattr(response, "data", None), default=str)
+            body = response.render().content.decode() if hasattr(response, "render") else ""
             IdempotentAnswer.objects.filter(pk=row.pk).update(
                 status=response.status_code, sealed_body=seals.seal(body, bound_to="answer")
             )
@@ -65,7 +77,8 @@ class Idempotent:
                 raise KeyReused()
             if row.status is None:
                 raise StillWorking()
-            response = Response(json.loads(seals.unseal(row.sealed_body, bound_to="answer")), status=row.status)
+            body = seals.unseal(row.sealed_body, bound_to="answer")
+            response = Response(json.loads(body) if body else None, status=row.status)
         except Exception as error:
             response = self.handle_exception(error)
         self.response = self.finalize_response(request, response, *args, **kwargs)
