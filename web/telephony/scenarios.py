@@ -92,7 +92,6 @@ class Stage:
     def __init__(self, switch: SimulatorSwitch) -> None:
         self.switch = switch
         self.playing: Playing | None = None
-        self.last = ""
         self.random = random.Random()  # noqa: S311 - chance for a play
 
     def start(self, name: str, given: Numbers) -> None:
@@ -114,12 +113,12 @@ class Stage:
             self.stop()
 
     def call(self, what: str, given: Numbers) -> None:
-        """Place one call of `CALLS`; `last` is who was placed before. ScenarioError when nobody has lent a number for it."""
+        """Place one call of `CALLS`; `last` is who rang before. ScenarioError when nobody has lent a number for it."""
         whose, caller = CALLS[what]
-        known = {"last": [self.last] if self.last else [], **given}
+        last = self.switch.last_caller()
+        known = {"last": [last] if last else [], **given}
         choice, hotlines = list(known.get(whose, ())), list(given.get("hotline", ()))
         if not choice or not hotlines:
             raise ScenarioError(what, 0, f"no number is known for {whose if not choice else 'hotline'}")
         quiet = [number for number in choice if not self.switch.is_calling(number)]
-        self.last = self.random.choice(quiet or choice)
-        self.switch.customer_calls(self.last, hotlines[0], caller)
+        self.switch.customer_calls(self.random.choice(quiet or choice), hotlines[0], caller)

@@ -373,6 +373,11 @@ class SimulatorSwitch:
         """Whether a party with this number is on a call now."""
         return any(number in (call.calling, call.called) for call in self._open.values())
 
+    def last_caller(self) -> str:
+        """The number that rang in last, also when its call is over; "" before anybody did."""
+        incoming = (call for call in reversed(self._calls.values()) if call.direction is Direction.inbound)
+        return next((call.calling for call in incoming), "")
+
     # --- misbehaviour on request ------------------------------------------------------------------------------------
 
     def lose_link(self) -> None:
