@@ -127,7 +127,7 @@ class Command(BaseCommand):
 
 
 def _file_of(key: str, bundle: Bundle | None, element: str) -> str:
-    """The file in which an id stands; the flow's own diagram when none has it."""
+    """The file in which an id stands, a diagram before a list of names; the flow's own diagram when none has it."""
     quoted = f'"{element}"'.encode()
-    files = sorted(bundle.files.items()) if bundle else []
+    files = sorted(bundle.files.items(), key=lambda file: (not file[0].endswith(".bpmn"), file)) if bundle else []
     return next((name for name, content in files if element == name or quoted in content), f"{key}/{key}.bpmn")
