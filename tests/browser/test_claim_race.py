@@ -12,7 +12,7 @@ from tests.support.servers import Product
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.req("A-51", "W-11")
+@pytest.mark.req("X-10")
 def test_two_browsers_claim_one_task_and_the_slower_is_told_who_has_it(product: Product, browser: Browser) -> None:
     turn_to_morning(product)
     with cast_of(product, browser) as cast:
