@@ -273,3 +273,11 @@ async def test_the_simulator_runs_on_the_real_clock_too():
 
 def test_the_party_outside_is_never_named_by_its_number():
     assert OUTSIDE == "outside"
+
+
+async def test_who_rang_last_is_known_also_when_his_call_is_over_and_somebody_called_out_since(desk):
+    assert desk.switch.last_caller() == ""
+    desk.switch.customer_calls("outside-2", "hotline")
+    desk.switch.customer_hangs_up((await desk.a_talk())[0])
+    await desk.switch.make_call("8001", "outside-9", "dialled-1")
+    assert desk.switch.last_caller() == "outside-1"
