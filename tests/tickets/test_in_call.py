@@ -89,6 +89,7 @@ def test_who_has_the_customer_on_the_line_takes_the_task_of_a_colleague(flows, a
     assert workflow.task_detail(taken, alice)["former_draft"]["data"] == {"note": "half a sentence"}
     entry = History.objects.get(task=task, action="taken_in_call")
     assert (entry.actor, entry.facts["former"]) == ("1023", "1031")
+    assert "taken_in_call" in [row["action"] for row in workflow.timeline(taken.instance)]
     assert bob.notifications.filter(kind="task_taken_away").count() == 1
     workflow.complete(taken, alice, {"result": "called_in"}, wait=False)
     ticket = taken.instance.ticket

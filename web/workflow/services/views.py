@@ -19,7 +19,8 @@ WALKED = ("completed", "end", "fired", "skipped")
 SHOWN_KINDS = ("userTask", "serviceTask", "sendTask", "boundaryEvent", "intermediateCatchEvent", "endEvent")
 SHOWN_ACTIONS = ("completed", "fired", "end", "cancelled", "skipped", "rescheduled")
 BY_HAND = (
-    "claimed", "returned", "delegated", "submitted", "undone", "reassigned", "reminded", "overdue", "cancelled",
+    "claimed", "taken_in_call", "returned", "delegated", "submitted", "undone", "reassigned", "reminded", "overdue",
+    "cancelled",
 )  # fmt: skip
 
 
