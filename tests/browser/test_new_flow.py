@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.cast import Cast, cast_of, product_now, turn_to_morning, within
-from tests.browser.steps import hands_in, presses_button, row_of
+from tests.browser.steps import hands_in, opens_ticket, presses_button, row_of
 from tests.support.servers import ROOT, Product, manage
 
 pytestmark = pytest.mark.browser
@@ -72,10 +72,11 @@ def test_a_folder_of_files_becomes_a_flow_that_two_people_work_through(
     luo.ticks("found")
     hands_in(luo)
 
-    # It has come to its end as it is drawn.
+    # It has come to its end as it is drawn, for both to see.
     view = within(5, lambda: (it := zhang.asks(f"tickets/{ticket}"))["status"] == "closed" and it, "the end")
-    zhang.page.goto(f"{product.url}/tickets/{ticket}")
-    expect(zhang.sees("ticket-state")).to_have_text("已归还")
+    for person in (zhang, luo):
+        opens_ticket(person, ticket)
+        expect(person.sees("ticket-state")).to_have_text("已归还")
     zhang.page.goto(f"{product.url}/instances/{view['instance']}")
     expect(zhang.page.locator("aside")).to_contain_text("已归还")
     for person in (zhang, luo):
