@@ -1,8 +1,9 @@
 import type { FormData } from '@/api/types'
+import { serverNow } from '@/composables/clock'
 
 /**
  * Drafts on this machine: IndexedDB, encrypted with a key of the session. Without a key they stay in memory only, so nothing
- * readable is ever left on a shared desk. Older than 24 h they are gone.
+ * readable is ever left on a shared desk. Older than 24 h they are gone. Times are the server's: they are compared with its drafts.
  */
 export interface Kept { data: FormData; at: string }
 
@@ -45,7 +46,7 @@ async function run<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) => 
 interface Sealed { iv: Uint8Array; box: ArrayBuffer; at: string }
 
 export async function keepDraft(name: string, data: FormData): Promise<Kept> {
-  const kept = { data, at: new Date().toISOString() }
+  const kept = { data, at: new Date(serverNow()).toISOString() }
   memory.set(name, kept)
   if (key) {
     const iv = crypto.getRandomValues(new Uint8Array(12))
@@ -62,7 +63,7 @@ export async function readDraft(name: string): Promise<Kept | null> {
   if (!key) return null
   try {
     const sealed = (await run('readonly', (store) => store.get(name))) as Sealed | undefined
-    if (!sealed || Date.now() - Date.parse(sealed.at) > MAX_AGE_MS) return null
+    if (!sealed || serverNow() - Date.parse(sealed.at) > MAX_AGE_MS) return null
     const iv = new Uint8Array(sealed.iv)
     const plain = await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, key, sealed.box)
     return { data: JSON.parse(new TextDecoder().decode(plain)) as FormData, at: sealed.at }

@@ -1,6 +1,7 @@
 import { computed, onScopeDispose, ref, type Ref } from 'vue'
 import { api, ApiError } from '@/api/client'
 import type { FormData } from '@/api/types'
+import { serverNow } from '@/composables/clock'
 import { dropDraft, keepDraft } from './drafts'
 
 const LOCAL_MS = 2_000
@@ -31,7 +32,7 @@ export function useDraft(name: () => string, path: () => string | null, data: Re
     sending = true
     try {
       const answer = await api.put<{ at: string } | undefined>(target, { data: data.value })
-      serverAt.value = answer?.at ?? new Date().toISOString()
+      serverAt.value = answer?.at ?? new Date(serverNow()).toISOString()
       if (!forServer) dirty.value = false
     } catch (error) {
       // Taken away or done: the form says so when it is sent; offline: the next round tries again.
