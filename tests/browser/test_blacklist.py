@@ -87,6 +87,8 @@ def test_a_number_is_listed_by_agent_and_leader_refused_and_free_again_after_its
         product.forward(days=7, minutes=1)
         closed_as(liu, ticket, "expired", seconds=15)
         assert entry_of(liu, ticket)["state"] == "expired"
+        told = [row["params"]["title"] for row in zhang.asks("notifications")["results"]]
+        assert any(title.startswith("黑名单审批 · ") for title in told)
         ring(product, "again")
         zhang.is_in("ring")
         zhang.presses("F2")

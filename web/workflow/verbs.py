@@ -10,7 +10,7 @@ from web.accounts.models import User
 from web.common.publishing import publish
 from web.workflow.events import UserTaskChanged
 from web.workflow.models import ProcessInstance, UserTask
-from web.workflow.services import history
+from web.workflow.services import history, publishing
 from web.workflow.services.projection import EXCLUDED
 
 TEXT = {"type": "string"}
@@ -104,5 +104,7 @@ def _tell(context, user: User, about: str) -> None:
     instance = _instance(context)
     task = UserTask.objects.filter(instance=instance, element=about).order_by("-pk").first()
     ref = f"task:{task.pk}" if task else context.instance_key
-    params = {"about": about, "title": task.title if task else about, "business_key": context.business_key}
+    drawn = publishing.definition_of(instance.version_id).elements.get(about)
+    title = task.title if task else f"{instance.version.definition.name} · {drawn.name if drawn else about}"
+    params = {"about": about, "title": title, "business_key": context.business_key}
     accounts.notify(user, "case_needs_you", params, ref=ref)
