@@ -121,6 +121,12 @@ class Person:
         self.types(at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M"))
         self.presses("Enter")
 
+    def goes_to(self, path: str) -> Person:
+        """Type an address, as a link in a mail would."""
+        self.page.goto(f"{self.product.url}{path}")
+        self.sees("sign-out").wait_for(timeout=15_000)
+        return self
+
     def opens(self, page: str) -> None:
         """Find a page in the menu by its name: "/" and Enter."""
         self.page.evaluate("document.activeElement?.blur?.()")

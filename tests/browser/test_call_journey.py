@@ -132,13 +132,13 @@ def test_what_an_agent_could_not_solve_reaches_a_colleague_and_when_he_does_not_
         expect(huang.sees("task-complete")).to_be_visible()
         huang.ticks("result")
         huang.fills("answer", "三个工作日内原路退回")
+        others = [a_question(zhang, f"医保能报销吗 {n}", "service", minutes=24, claimed_by=huang) for n in (1, 2)]
         within(14, lambda: huang.asks(f"tasks/{task}")["draft"], "the draft's way to the server")
         state = huang.page.context.storage_state()
         huang.page.context.close()
 
         # Three quarters of the time are gone: he is reminded.
         owner = cast.person("1032", storage_state=state)
-        others = [a_question(zhang, f"医保能报销吗 {n}", "service", minutes=24, claimed_by=owner) for n in (1, 2)]
         product.forward(minutes=19)
         owner.page.goto(f"{product.url}/inbox?task={task}")
         expect(owner.sees("task-complete")).to_be_visible()
