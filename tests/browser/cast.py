@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.support.servers import Product, wait_until
 
+expect.set_options(timeout=15_000)  # how long a page may take on a busy machine; never a claim about speed
+
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SMALLEST = {"width": 1007, "height": 640}
 """What is left of 1024x768 below a browser's own bars."""

@@ -114,6 +114,7 @@ def test_an_agent_works_a_call_from_its_first_ring_to_ready_again_without_a_mous
         li.has_nothing_to_complain_about()
 
 
+@pytest.mark.slow
 @pytest.mark.req("S-20", "X-05", "X-10")
 def test_what_an_agent_could_not_solve_reaches_a_colleague_and_when_he_does_not_act_the_supervisor(
     product: Product, browser: Browser

@@ -14,6 +14,7 @@ from tests.support.servers import Product
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 @pytest.mark.req("S-46", "X-01", "X-30")
 def test_a_caller_nobody_answered_becomes_one_task_and_is_finished_in_his_own_next_call(
     product: Product, browser: Browser

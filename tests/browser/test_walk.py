@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.cast import Person, cast_of, turn_to_morning
 from tests.support.servers import Product
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SMALL, USUAL = {"width": 1024, "height": 768}, {"width": 1440, "height": 900}
 PEOPLE = {
@@ -26,6 +26,23 @@ PEOPLE = {
     "admin": "1091",
     "clinic": "1071",
 }
+
+# Open a page from the menu and wait until it has loaded; the sixth page takes the place that is proposed for it.
+_VISIT = """async (link) => {
+  const until = async (what, name) => {
+    for (let left = 400; !what(); left--) {
+      if (!left) throw new Error(`${link}: ${name} did not come`)
+      await new Promise((done) => setTimeout(done, 25))
+    }
+  }
+  const entry = () => document.querySelector(`nav.menu a.c[href='${link}']`)
+  const full = () => [...document.querySelectorAll('[data-testid=tabs-full] .el-button--primary')].find((el) => el.checkVisibility())
+  entry().click()
+  await until(() => entry().classList.contains('on') || full(), 'the page')
+  full()?.click()
+  await until(() => entry().classList.contains('on') && !full(), 'its tab')
+  await until(() => !document.querySelector('main [aria-busy=true], main .el-loading-mask'), 'its content')
+}"""
 
 # Texts that look like a key of a catalogue, and boxes that are wider than their place.
 _LOOK = """() => {
@@ -45,13 +62,6 @@ def photographed(person: Person, name: str) -> None:
         person.page.screenshot(path=Path(folder) / f"{name}.png")
 
 
-def is_loaded(person: Person) -> None:
-    person.page.wait_for_function(
-        "() => document.querySelector('main') && !document.querySelector('[aria-busy=true], .el-loading-mask')",
-        timeout=10_000,
-    )
-
-
 def groups_of(person: Person):
     return person.page.locator("nav.menu button.g")
 
@@ -60,19 +70,6 @@ def opens_group(person: Person, at: int) -> None:
     group = groups_of(person).nth(at)
     if group.get_attribute("aria-expanded") == "false":
         group.click()
-
-
-def visits(person: Person, link: str) -> None:
-    """Open a page from the menu; the sixth page takes the place the browser proposes."""
-    person.page.locator(f"nav.menu a.c[href='{link}']").click()
-    full = person.sees("tabs-full")
-    person.page.wait_for_function(
-        "link => document.querySelector(`nav.menu a.c.on[href='${link}']`) || document.querySelector('[data-testid=tabs-full]')",
-        arg=link,
-    )
-    if full.is_visible():
-        full.locator(".el-button--primary").first.click()
-        expect(full).to_be_hidden()
 
 
 def walk(person: Person, name: str, size: dict[str, int], other: dict[str, int], known: set[str]) -> set[str]:
@@ -84,16 +81,17 @@ def walk(person: Person, name: str, size: dict[str, int], other: dict[str, int],
         for link in person.page.locator("nav.menu a.c").evaluate_all("all => all.map((a) => a.getAttribute('href'))"):
             if name.endswith("-en") and link in known:
                 continue
-            visits(person, link)
-            is_loaded(person)
+            person.page.evaluate(_VISIT, link)
             seen.add(link)
             page = f"{name}-{re.sub(r'[^a-z0-9]+', '-', link).strip('-')}"
             for window in (size,) if link in known else (size, other):
-                person.page.set_viewport_size(window)
+                if window is other:
+                    person.page.set_viewport_size(window)
                 found = person.page.evaluate(_LOOK)
                 wrong += [f"{page} {window['width']}: {one}" for one in (*found["keys"], *found["wide"])]
                 photographed(person, f"{page}-{window['width']}")
-            person.page.set_viewport_size(size)
+            if link not in known:
+                person.page.set_viewport_size(size)
     assert wrong == []
     return seen
 
