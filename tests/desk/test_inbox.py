@@ -28,7 +28,7 @@ def told(monkeypatch) -> Iterator[Told]:
     publishing.wire(
         {
             UserTaskCreated: [push.push_inbox],
-            UserTaskChanged: [],
+            UserTaskChanged: [push.push_inbox],
             UserTaskGone: [push.push_gone],
         }
     )
