@@ -26,8 +26,10 @@ _TOLD_BY_THE_BROWSER = ("Failed to load resource", "net::ERR_INTERNET_DISCONNECT
 
 
 def turn_to_morning(product: Product) -> None:
-    """Ten o'clock of the next working day in Shanghai: a day's work fits in what is left of it."""
+    """Have hours of work ahead: when it is no morning of a working day in Shanghai, turn to the next one, 10:00."""
     now = product_now(product).astimezone(SHANGHAI)
+    if now.weekday() < 5 and 9 <= now.hour < 14:
+        return
     morning = now.replace(hour=10, minute=0, second=0, microsecond=0)
     while morning <= now or morning.weekday() >= 5:
         morning += timedelta(days=1)
@@ -91,6 +93,10 @@ class Person:
             self.presses("Shift+Tab" if back else "Tab")
         raise AssertionError(f"Tab does not reach {what}")
 
+    def leaves_the_field(self) -> None:
+        """Letters are shortcuts again: nothing is being typed into."""
+        self.page.evaluate("document.activeElement?.blur?.()")
+
     def fills(self, field: str, text: str) -> None:
         """Go to a field of the form with Tab and write."""
         self.tabs_to(f"[data-field='{field}']")
@@ -131,11 +137,21 @@ class Person:
 
     def opens(self, page: str) -> None:
         """Find a page in the menu by its name: "/" and Enter."""
-        self.page.evaluate("document.activeElement?.blur?.()")
+        self.leaves_the_field()
         self.presses("/")
         expect(self.sees("menu-search")).to_be_focused()
         self.types(page)
         self.presses("Enter")
+
+    def picks(self, task: str) -> None:
+        """Walk to the top of the inbox with K, and down with J to this task."""
+        expect(self.sees(f"inbox-row-{task}")).to_be_visible(timeout=5_000)
+        row = self.page.locator(f".current-row [data-testid=inbox-row-{task}]")
+        for key in ["k"] * 10 + ["j"] * 10:
+            if row.count():
+                break
+            self.presses(key)
+        expect(row).to_be_visible()
 
     # --- eyes ----------------------------------------------------------------------------------------------------
     def sees(self, test_id: str):

@@ -11,10 +11,9 @@ from tests.browser.cast import cast_of, turn_to_morning, within
 from tests.browser.steps import closed_as, hands_in, opens_ticket, plays, presses_button, tickets_of
 from tests.support.servers import Product
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-@pytest.mark.slow
 @pytest.mark.req("S-46", "X-01", "X-30")
 def test_a_caller_nobody_answered_becomes_one_task_and_is_finished_in_his_own_next_call(
     product: Product, browser: Browser
