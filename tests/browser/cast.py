@@ -223,6 +223,9 @@ class Person:
     def puts_the_phone_down(self) -> None:
         """End what is left of a call, and sign out of the skill groups."""
         for call in self.asks("telephony/me")["calls"]:
+            if call["state"] == "ringing":  # refused, it would ring at the next story's desk
+                self.tells(f"telephony/calls/{call['id']}/answer")
+                within(5, lambda: self.asks("telephony/me")["calls"][0]["state"] == "talking", "the answer")
             if call["state"] != "ended":
                 self.tells(f"telephony/calls/{call['id']}/hang-up")
         within(10, lambda: self.asks("telephony/me")["state"] != "busy", "the end of the call")

@@ -78,6 +78,9 @@ def test_a_call_pops_by_itself_and_two_tickets_of_it_are_done_without_a_mouse(
         zhang.is_in("ring")
         expect(zhang.sees("desk-call")).to_have_attribute("data-state", "ringing")
         expect(zhang.sees("customer-card")).to_contain_text(re.compile(r"\d{3}\*{4}\d{4}"))
+        if zhang.sees("candidates").count():  # a family shares this number: the agent asks who it is
+            zhang.tabs_to("[data-testid=candidates] button")
+            zhang.presses("Enter")
         name = zhang.sees("customer-name").inner_text()
         assert "*" in name
         zhang.presses("F2")

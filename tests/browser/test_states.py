@@ -123,6 +123,6 @@ def test_without_a_line_the_screen_says_so_and_typing_goes_on(cast: Cast) -> Non
 
 @pytest.mark.req("X-02")
 def test_an_empty_inbox_says_where_work_is(cast: Cast) -> None:
-    ma = cast.person("1033").opened_session().goes_to("/inbox")
-    expect(ma.page.locator("main")).to_contain_text("没有待办")
-    ma.has_nothing_to_complain_about()
+    zheng = cast.person("1025").opened_session().goes_to("/inbox")
+    expect(zheng.page.locator("main")).to_contain_text("没有待办")
+    zheng.has_nothing_to_complain_about()
