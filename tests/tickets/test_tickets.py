@@ -44,6 +44,13 @@ def test_choosing_the_purpose_opens_a_ticket_whose_first_form_is_already_the_age
     assert Ticket.objects.filter(call=call).count() == 2
 
 
+def test_who_called_with_a_shared_number_is_kept_with_the_call_when_his_ticket_is_opened(flows, alice, wang, a_call):
+    call = a_call(WANG)
+    services.open_ticket(acting_user=alice, purpose="consult", call=call, customer=wang)
+    call.refresh_from_db()
+    assert call.customer == wang
+
+
 def test_a_purpose_nobody_has_drawn_a_flow_for_is_refused_and_leaves_nothing(flows, alice, wang):
     with pytest.raises(services.FlowNotDeployed):
         services.open_ticket(acting_user=alice, purpose="appointment", customer=wang)

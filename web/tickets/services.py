@@ -121,6 +121,8 @@ def open_ticket(
     )
     if call:
         TicketCall.objects.create(ticket=ticket, call=call, role="opened")
+        if customer and call.customer_id is None:  # a shared number: the agent has asked who it is
+            calls.set_customer(call, customer, acting_user=acting_user)
         calls.tag(call, purpose=purpose, relation=relation, identity=identity, acting_user=acting_user)
     start_data = {
         **(data or {}),
