@@ -15,6 +15,7 @@ from web.jobs import services as jobs
 from web.jobs.models import Job
 from web.tickets import services
 from web.tickets.models import Ticket, TicketCall
+from web.workflow import services as workflow
 from web.workflow.models import Submission, UserTask
 
 pytestmark = pytest.mark.django_db
@@ -202,3 +203,11 @@ class TestOverHttp:
             services.open_ticket(acting_user=alice, purpose="consult")
         with django_assert_max_num_queries(8):
             assert len(as_alice.get("/api/tickets?kind=consult&status=open").json()["results"]) == 6
+
+
+def test_the_diagram_is_named_as_it_is_drawn_in_both_languages(flows, alice, wang):
+    ticket = services.open_ticket(acting_user=alice, purpose="consult", customer=wang)
+    names = workflow.instance_view(ticket.instance)["names"]
+    assert names["C1_register"] == {"zh": "登记咨询", "en": "Register the question"}
+    assert names["F_G1_solved__C9_close"] == {"zh": "是", "en": "Yes"}
+    assert "C1_reminded" not in names  # drawn without a name: its id is not for readers

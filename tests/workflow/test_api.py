@@ -144,7 +144,7 @@ def test_the_timeline_says_who_did_what_and_what_will_come_by_itself(cast, clock
     moved = next(row for row in rows if row["action"] == "reassigned")
     assert moved["actor"]["number"] == "3001" and moved["text"] == "ill" and not moved["auto"]
     assert (moved["facts"]["former"], moved["facts"]["to_name"]) == ("1001", "name 1002")
-    assert rows[-1]["action"] == "will_fire" and rows[-1]["auto"] and rows[-1]["rule"] == "errand v1"
+    assert rows[-1]["action"] == "will_fire" and rows[-1]["auto"] and rows[-1]["rule"]["zh"] == "errand v1"
     assert all(row["name"] is None or set(row["name"]) == {"zh", "en"} for row in rows)
 
 

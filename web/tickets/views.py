@@ -47,7 +47,7 @@ class TimelineRow(serializers.Serializer):
     action = serializers.CharField()
     element = serializers.CharField(allow_null=True)
     name = serializers.DictField(allow_null=True)
-    rule = serializers.CharField(allow_null=True)
+    rule = serializers.DictField(allow_null=True)
     text = serializers.CharField(allow_null=True)
     facts = serializers.DictField()
 

@@ -268,7 +268,7 @@ class TimelineEntry(s.Serializer):
     at = s.DateTimeField()
     actor = TaskPerson(allow_null=True)
     auto = s.BooleanField()
-    rule = s.CharField(allow_null=True)
+    rule = BilingualName(allow_null=True)
     action = s.CharField()
     element = s.CharField(allow_null=True)
     name = BilingualName(allow_null=True)

@@ -169,11 +169,8 @@ def diagram_of(version: FlowVersion) -> str:
 
 
 def names_of(definition: Definition) -> dict[str, dict[str, str]]:
-    """{element id: {zh, en}} of everything drawn in the flow itself."""
-    return {
-        element.id: {
-            "zh": element.name or element.id,
-            "en": definition.element_name(element, "en"),
-        }
-        for element in definition.processes[definition.key].values()
-    }
+    """{id: {zh, en}} of everything that has a name in the flow itself, arrows as well."""
+    key = definition.key
+    english = definition.locales.get(key, {}).get("en", {})
+    drawn = [*definition.processes[key].values(), *definition.flows[key].values()]
+    return {one.id: {"zh": one.name, "en": english.get(one.id) or one.name} for one in drawn if one.name}

@@ -134,11 +134,16 @@ def timeline(instance: ProcessInstance) -> list[dict[str, Any]]:
     """What happened, oldest first, then what will happen by itself (`will_fire`): [{at, actor {number, name} | None, auto, rule, action,
     element, name {zh, en} | None, text, facts}]. `rule` = flow and version that made it act by itself; `text` = a reason somebody gave."""
     definition = publishing.definition_of(instance.version_id)
-    rule = f"{instance.version.definition.name} v{instance.version.number}"
+    flow, number = instance.version.definition, instance.version.number
+    rule = {"zh": f"{flow.name} v{number}", "en": f"{flow.name_en or flow.name} v{number}"}
     rows = list(History.objects.filter(instance=instance).order_by("seq"))
     numbers = {row.actor for row in rows if row.actor} | {row.facts.get("to") for row in rows if row.facts.get("to")}
     people = dict(User.objects.filter(number__in=numbers).values_list("number", "name"))
     completed = {row.task_id for row in rows if row.action == "completed" and row.task_id}
+
+    def is_named(process: str, element: str | None) -> bool:
+        drawn = definition.processes.get(process, {}).get(element or "")
+        return drawn is None or bool(drawn.name)
 
     def entry(at: Any, action: str, element: str | None, process: str, **more: Any) -> dict[str, Any]:
         drawn = definition.processes.get(process, {}).get(element or "")
@@ -154,6 +159,8 @@ def timeline(instance: ProcessInstance) -> list[dict[str, Any]]:
         if not by_hand and not (row.action in SHOWN_ACTIONS and row.kind in SHOWN_KINDS):
             continue
         process, facts = row.facts.get("process", key), {k: v for k, v in row.facts.items() if k != "process"}
+        if row.kind == "endEvent" and not is_named(process, row.element):
+            continue  # where a side branch stops, for example behind a reminder
         if facts.get("to"):
             facts["to_name"] = people.get(facts["to"], "")
         more: dict[str, Any] = {"text": (row.text or {}).get("text") or None, "facts": facts}

@@ -145,7 +145,8 @@ export interface TimelineRow {
   at: Instant
   actor: Person | null
   auto: boolean
-  rule: string | null
+  /** The flow and its version that acted by itself. */
+  rule: Bilingual | null
   action: string
   element: string | null
   name?: Bilingual | null

@@ -3,11 +3,11 @@ import { taskToShow } from './ticket'
 import { timelineItems, type ToldRow } from './timeline'
 
 const row = (change: Partial<ToldRow>): ToldRow => ({ at: '2026-11-25T08:00:00Z', actor: null, auto: false, rule: null, action: 'completed', element: null, text: null, ...change })
-const words = { at: (at: string) => at.slice(11, 16), full: (at: string) => at, action: (name: string) => `<${name}>`, name: (one: ToldRow) => one.element ?? '', reason: (text: string) => `(${text})`, to: (who: string) => `to ${who}`, automatic: 'auto' }
+const words = { at: (at: string) => at.slice(11, 16), full: (at: string) => at, action: (name: string) => `<${name}>`, name: (one: ToldRow) => one.element ?? '', rule: (rule: { en: string }) => rule.en, reason: (text: string) => `(${text})`, to: (who: string) => `to ${who}`, automatic: 'auto' }
 
 describe('the timeline of a ticket', () => {
   it('says who did what, oldest first, and the rule behind an automatic act', () => {
-    const items = timelineItems([row({ at: '2026-11-25T09:00:00Z', auto: true, action: 'overdue', element: 'call', rule: 'Call back v3' }), row({ actor: { number: '1023', name: '张*丽' }, element: 'plan' })], words)
+    const items = timelineItems([row({ at: '2026-11-25T09:00:00Z', auto: true, action: 'overdue', element: 'call', rule: { zh: '回拨 v3', en: 'Call back v3' } }), row({ actor: { number: '1023', name: '张*丽' }, element: 'plan' })], words)
     expect(items.map((item) => [item.at, item.who, item.text, item.more, item.kind])).toEqual([
       ['08:00', '1023 张*丽', '<completed> · plan', undefined, 'user'],
       ['09:00', 'auto', '<overdue> · call', 'Call back v3', 'timer'],
@@ -25,7 +25,7 @@ describe('the timeline of a ticket', () => {
   })
 
   it('puts what the flow will do by itself behind everything, marked as still to come', () => {
-    const items = timelineItems([row({ at: '2026-11-25T07:00:00Z', action: 'will_fire', auto: true, element: 'due', rule: 'Call back v3' }), row({})], words)
+    const items = timelineItems([row({ at: '2026-11-25T07:00:00Z', action: 'will_fire', auto: true, element: 'due', rule: { zh: '回拨 v3', en: 'Call back v3' } }), row({})], words)
     expect(items.map((item) => [item.text, item.next ?? false, item.kind])).toEqual([['<completed>', false, 'user'], ['<will_fire> · due', true, 'timer']])
   })
 })

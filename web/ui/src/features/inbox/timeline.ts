@@ -9,6 +9,7 @@ export interface TimelineWords {
   full: (instant: string) => string
   action: (action: string) => string
   name: (row: ToldRow) => string
+  rule: (rule: Bilingual) => string
   /** A coded reason in words; own words stay as they are. */
   reason: (text: string) => string
   to: (who: string) => string
@@ -30,7 +31,7 @@ export function timelineItems(rows: ToldRow[], words: TimelineWords): TimelineIt
       kind: KINDS[row.action] ?? (row.auto ? 'system' : 'user'),
       who: row.actor ? `${row.actor.number} ${row.actor.name}`.trim() : words.automatic,
       text: [words.action(row.action), words.name(row), receiver && words.to(receiver)].filter(Boolean).join(' · '),
-      more: [row.text && words.reason(row.text), row.rule].filter(Boolean).join(' · ') || undefined,
+      more: [row.text && words.reason(row.text), row.rule && words.rule(row.rule)].filter(Boolean).join(' · ') || undefined,
       ...(row.action === COMING ? { next: true } : {}),
     }
   })

@@ -17,6 +17,7 @@ export function useTimeline(rows: Ref<ToldRow[]>) {
     full: fullTime,
     action: (action) => (te(`tickets.action.${action}`) ? t(`tickets.action.${action}`) : action),
     name: (row) => say(row.name),
+    rule: say,
     reason,
     to: (who) => t('tickets.to', { who }),
     automatic: t('tickets.automatic'),
