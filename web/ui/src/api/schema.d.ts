@@ -2220,7 +2220,7 @@ export interface components {
             at: string;
             actor: components["schemas"]["TaskPerson"] | null;
             auto: boolean;
-            rule: string | null;
+            rule: components["schemas"]["BilingualName"] | null;
             action: string;
             element: string | null;
             name: components["schemas"]["BilingualName"] | null;
@@ -2239,7 +2239,9 @@ export interface components {
             name: {
                 [key: string]: unknown;
             } | null;
-            rule: string | null;
+            rule: {
+                [key: string]: unknown;
+            } | null;
             text: string | null;
             facts: {
                 [key: string]: unknown;
