@@ -22,6 +22,8 @@ export const useInbox = defineStore('inbox', () => {
   /** The latest task that left, for the page that shows it. */
   const gone = ref<Gone | null>(null)
   const changed = shallowRef<TaskRow | null>(null)
+  /** Grows with each snapshot: what happened before it is told by no event any more. */
+  const read = ref(0)
   const switching = ref(false)
   const failed = ref<ApiError | null>(null)
   let scope: EffectScope | null = null
@@ -35,6 +37,7 @@ export const useInbox = defineStore('inbox', () => {
     if (box === state.value.box && wanted === search.value.trim()) {
       state.value = { box, rows: page.results.map(asTask), next: page.next, counts: { ...state.value.counts, ...page.counts }, filtered: wanted !== '' }
       switching.value = false
+      read.value += 1
     }
     return page
   }
@@ -95,5 +98,5 @@ export const useInbox = defineStore('inbox', () => {
   const counts = computed(() => state.value.counts)
   const loading = computed(() => switching.value || (topic.value?.loading.value ?? true))
   const error = computed(() => topic.value?.error.value ?? null)
-  return { state, box, rows, counts, search, loading, error, failed, gone, changed, start, stop, show, find, more, reload }
+  return { state, box, rows, counts, search, loading, error, failed, gone, changed, read, start, stop, show, find, more, reload }
 })
