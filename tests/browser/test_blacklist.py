@@ -9,7 +9,7 @@ from tests.browser.cast import Person, cast_of, ring, turn_to_morning, within
 from tests.browser.steps import closed_as, hands_in, opens_ticket, presses_button, row_of, tickets_of
 from tests.support.servers import Product
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 
 def applies(agent: Person) -> str:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.cast import SMALLEST, Person, cast_of, product_now, ring, turn_to_morning, within
 from tests.support.servers import Product
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 
 def seconds_on(person: Person) -> int:

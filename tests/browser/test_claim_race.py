@@ -9,7 +9,7 @@ from tests.browser.cast import cast_of, turn_to_morning
 from tests.browser.test_call_journey import a_question
 from tests.support.servers import Product
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 
 @pytest.mark.req("X-10")

@@ -11,7 +11,7 @@ from tests.browser.cast import cast_of, turn_to_morning, within
 from tests.browser.steps import closed_as, hands_in, opens_ticket, plays, presses_button, tickets_of
 from tests.support.servers import Product
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 
 @pytest.mark.req("S-46", "X-01", "X-30")

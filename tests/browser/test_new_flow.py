@@ -13,7 +13,7 @@ from tests.browser.cast import Cast, cast_of, product_now, turn_to_morning, with
 from tests.browser.steps import hands_in, opens_ticket, presses_button, row_of
 from tests.support.servers import ROOT, Product, manage
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 NEW = "lost_property"
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.cast import SMALLEST, Cast, cast_of, ring, turn_to_morning
 from tests.support.servers import Product
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 AGENTS = (
     "/desk",
