@@ -47,6 +47,35 @@ describe('the one socket', () => {
     expect(socket.status).toMatchObject({ state: 'open', attempt: 0, lostAt: null })
   })
 
+  it('believes the browser at once that the line is away, and that it is back', () => {
+    socket.start()
+    opened[0].close = () => undefined
+    opened[0].onopen?.()
+    window.dispatchEvent(new Event('offline'))
+    expect(socket.status).toMatchObject({ state: 'lost', lostAt: Date.now() })
+    window.dispatchEvent(new Event('online'))
+    expect(opened).toHaveLength(2)
+    opened[1].onopen?.()
+    expect(socket.status).toMatchObject({ state: 'open', lostAt: null })
+  })
+
+  it('says so too when the line goes away before it ever stood', () => {
+    socket.start()
+    opened[0].close = () => undefined
+    window.dispatchEvent(new Event('offline'))
+    expect(socket.status.lostAt).toBe(Date.now())
+  })
+
+  it('does not listen to the browser once it is stopped', () => {
+    socket.start()
+    opened[0].onopen?.()
+    socket.stop()
+    window.dispatchEvent(new Event('offline'))
+    window.dispatchEvent(new Event('online'))
+    expect(socket.status.state).toBe('idle')
+    expect(opened).toHaveLength(1)
+  })
+
   it('gives up a line that is silent for 25 s, though it never closed', () => {
     socket.start()
     opened[0].close = () => undefined

@@ -48,10 +48,15 @@ export class LiveSocket {
   constructor(private readonly url: () => string, private readonly ports: Ports = browser) {}
 
   start(): void {
-    if (this.status.state === 'idle') this.connect()
+    if (this.status.state !== 'idle') return
+    window.addEventListener('offline', this.wentAway)
+    window.addEventListener('online', this.cameBack)
+    this.connect()
   }
 
   stop(): void {
+    window.removeEventListener('offline', this.wentAway)
+    window.removeEventListener('online', this.cameBack)
     if (this.retry) clearTimeout(this.retry)
     if (this.watch) clearInterval(this.watch)
     this.retry = this.watch = null
@@ -101,12 +106,19 @@ export class LiveSocket {
     socket.onerror = () => socket.close()
   }
 
+  /** The browser knows before any silence does. */
+  private readonly wentAway = () => this.drop()
+  private readonly cameBack = () => this.reconnectNow()
+
   private checkSilence(): void {
-    if (this.ports.now() - (this.status.heardAt ?? 0) > SILENCE_MS && this.socket) {
-      const dead = this.socket
-      dead.close()
-      this.lose(dead) // a dead line may never report its own closing
-    }
+    if (this.ports.now() - (this.status.heardAt ?? 0) > SILENCE_MS) this.drop()
+  }
+
+  private drop(): void {
+    const dead = this.socket
+    if (!dead) return
+    dead.close()
+    this.lose(dead) // a dead line may never report its own closing
   }
 
   private lose(socket: WebSocket): void {
