@@ -28,7 +28,10 @@ beforeEach(() => {
     random: () => 0.5,
   })
 })
-afterEach(() => vi.useRealTimers())
+afterEach(() => {
+  socket.stop() // or it goes on listening to the window of the next test
+  vi.useRealTimers()
+})
 
 describe('the one socket', () => {
   it('subscribes again to every topic after a reconnect', () => {
