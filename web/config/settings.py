@@ -86,8 +86,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- rooms -----------------------------------------------------------------------------------------------------
 ROOMS = [
-    "common", "jobs", "places", "calendars", "accounts", "agents", "customers", "calls", "routing", "workflow",
-    "messaging", "tickets", "announcements", "desk", "telephony",
+    "common", "jobs", "places", "calendars", "accounts", "agents", "customers", "clinics", "calls", "routing", "workflow",
+    "messaging", "membership", "tickets", "payments", "appointments", "orders", "announcements", "desk", "telephony",
 ]  # fmt: skip
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
