@@ -38,6 +38,12 @@ PERMISSIONS = (
     "workflow.incidents",
     "workflow.deploy",
     "announcements.publish",
+    "clinics.maintain",
+    "membership.maintain",
+    "appointments.schedule",
+    "payments.view",
+    "payments.approve",
+    "payments.handle",
 )
 
 

@@ -55,6 +55,10 @@ SCENARIO = env("SCENARIO", default="monday-morning" if DEMO else "")  # what the
 SMS_URL = env("SMS_URL", default="")  # empty: no SMS channel (under demo data run_all starts a pretended provider)
 SMS_SECRET = env("SMS_SECRET", default="")
 SMS_CALLBACK = env("SMS_CALLBACK", default="")
+PAYMENT_URL = env("PAYMENT_URL", default="")  # empty: nothing can be paid by link or keys (demo: a pretended provider)
+PAYMENT_SECRET = env("PAYMENT_SECRET", default="")
+PAYMENT_CALLBACK = env("PAYMENT_CALLBACK", default="")
+POINTS_PER_YUAN = env.int("POINTS_PER_YUAN", default=1)  # points for each whole yuan of a completed order (W-39)
 FLOWS_DIR = Path(env("FLOWS_DIR", default=str(BASE_DIR / "bpmn")))
 UI_DIST = BASE_DIR / "web" / "ui" / "dist"
 

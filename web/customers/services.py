@@ -67,7 +67,8 @@ def find_by_number(e164: str | None) -> list[Customer]:
     """Everybody who has this number: families share one (Q9). Longest known first."""
     if not e164:
         return []
-    return list(Customer.objects.filter(phones__token=token(e164)).select_related("owner").order_by("pk"))
+    found = Customer.objects.filter(phones__token=token(e164)).select_related("owner", *hooks.beside)
+    return list(found.order_by("pk"))
 
 
 def main_number(customer: Customer) -> str | None:
@@ -431,7 +432,7 @@ def card(customer: Customer, user: User) -> dict[str, Any]:
     """The masked card (contract: Card) as the pop-up, lists and tickets show it to `user`, who was given access before."""
     phones = _phones(customer)
     area = area_of(phones[0].value) if phones else {"province": "", "city": "", "carrier": ""}
-    owner = customer.owner
+    owner, account = customer.owner, hooks.account_of(customer)
     return {
         "id": str(customer.pk),
         "name": customer.name_masked,
@@ -441,14 +442,14 @@ def card(customer: Customer, user: User) -> dict[str, Any]:
         "other_number": phones[1].masked if len(phones) > 1 else None,
         "area": {**area, "province": area["province"] or customer.province or "", "city": area["city"] or customer.city or ""},
         "identity": customer.identity,
-        "level": customer.level,
-        "vip": customer.is_vip,
+        "level": account["level"],
+        "vip": account["vip"],
         "importance": {"text": customer.importance, "colour": customer.importance_colour or ""} if customer.importance else None,
         "owner": {"number": owner.number, "name": owner.name} if owner else None,
         "card_no": customer.number,
         "allergies": [word for word in re.split(r"[,，、]\s*", customer.allergies or "") if word],
-        "points": customer.points,
-        "balance_fen": customer.balance_fen,
+        "points": account["points"],
+        "balance_fen": account["balance_fen"],
         "last_visit": customer.last_visit,
         "blocked": bool(phones) and hooks.is_blocked([phone.token for phone in phones]),
         "do_not_call": customer.do_not_call,
@@ -504,4 +505,4 @@ def found_by(text: str) -> Q:
 
 def visible(user: User) -> QuerySet[Customer]:
     """The customers `user` may see, ready for cards."""
-    return scope(Customer.objects.all(), user).select_related("owner").prefetch_related("phones")
+    return scope(Customer.objects.all(), user).select_related("owner", *hooks.beside).prefetch_related("phones")

@@ -15,6 +15,7 @@ from web.calls import services as calls
 from web.calls.models import Call, CallLeg
 from web.common import clock
 from web.common.scope import scope
+from web.membership import services as membership
 from web.routing import services as routing
 from web.tickets.models import Ticket
 from web.workflow.models import UserTask
@@ -26,7 +27,7 @@ SOON = timedelta(hours=1)
 
 def queue_rows() -> list[dict[str, Any]]:
     """QueueRows: who waits, longest first (S-33)."""
-    visits = list(calls.waiting().select_related("call__customer"))
+    visits = list(calls.waiting().select_related("call__customer__member__level"))
     names = routing.queues() if visits else {}
     priorities = routing.priorities() if visits else {}
     rows = []
@@ -41,7 +42,7 @@ def queue_rows() -> list[dict[str, Any]]:
                 "queue": {"key": visit.queue, "name": queue.name if queue else visit.queue},
                 "priority": min(own, priorities.get(visit.call.called or "", own)),
                 "waiting_since": visit.entered_at,
-                "vip": bool(visit.call.customer and visit.call.customer.is_vip),
+                "vip": membership.is_vip(visit.call.customer),
             }
         )
     return rows

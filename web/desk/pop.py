@@ -62,7 +62,7 @@ def _tickets(call: Call, people: list[Customer]) -> list[Ticket]:
     if call.number_token:
         of_caller |= Q(caller_token=call.number_token)
     rows = Ticket.objects.filter((of_caller & Q(closed_at=None)) | Q(call=call))
-    rows = rows.select_related("customer", "owner", "group", "instance__version__definition")
+    rows = rows.select_related("customer__member__level", "owner", "group", "instance__version__definition")
     return list(rows.defer("instance__state").order_by("-opened_at", "-pk")[: 2 * AT_MOST])
 
 

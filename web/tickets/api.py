@@ -77,7 +77,7 @@ class Tickets(Idempotent, APIView):
             rows = rows.filter(Q(owner=request.user) | Q(opened_by=request.user))
         if asked.get("search"):
             rows = rows.filter(_found_by(asked["search"].strip()))
-        rows = rows.select_related("customer", "owner", "group", "instance__version__definition").defer(
+        rows = rows.select_related("customer__member__level", "owner", "group", "instance__version__definition").defer(
             "instance__state"
         )
         page, following = keyset(rows, by="opened_at", cursor=asked.get("cursor"), descending=True)

@@ -6,6 +6,7 @@ from web.agents.models import AgentProfile
 from web.calls import services as calls
 from web.calls.models import Call
 from web.customers.models import Customer, PhoneNumber
+from web.membership.models import Level
 from web.workflow.models import FlowDefinition
 
 from . import services
@@ -48,13 +49,14 @@ def decorate(rows: list[dict]) -> None:
     numbers = {
         row["business_key"].partition(":")[2] for row in rows if row.get("business_key", "").startswith("ticket:")
     }
-    columns = ("number", "customer__name_masked", "customer__is_vip", "caller_masked", "source", "repeats")
+    scheme = "customer__member__level__scheme"
+    columns = ("number", "customer__name_masked", scheme, "caller_masked", "source", "repeats")
     found = {row["number"]: row for row in Ticket.objects.filter(number__in=numbers).values(*columns)}
     for row in rows:
         ticket = found.get(row.get("business_key", "").partition(":")[2])
         row["ticket"] = ticket["number"] if ticket else None
         row["customer"] = (ticket["customer__name_masked"] or ticket["caller_masked"]) if ticket else None
-        row["vip"] = bool(ticket and ticket["customer__is_vip"])
+        row["vip"] = bool(ticket and ticket[scheme] == Level.VIP)
         row["source"] = ticket["source"] if ticket else None
         row["repeats"] = ticket["repeats"] if ticket else 1
 

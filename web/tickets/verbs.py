@@ -12,6 +12,7 @@ from web.calendars import services as calendars
 from web.calls.models import Call
 from web.common import clock
 from web.common.publishing import publish
+from web.membership import services as membership
 from web.routing import services as routing
 from web.routing.models import AllowEntry
 
@@ -50,7 +51,7 @@ def check_outbound(context, *, source: str) -> dict:
         "owner": owner.number if owner and owner.is_active else "",
         "group": group.key if group else services.default_group_key(),
         "hours": HOURS.get(source, 8),
-        "priority": 1 if customer and customer.is_vip else 2 if source == services.MISSED_CALL else 3,
+        "priority": 1 if membership.is_vip(customer) else 2 if source == services.MISSED_CALL else 3,
     }
 
 

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from web.accounts.api import PersonOut
 from web.common.scope import scope
 from web.customers import services as customers
+from web.membership import services as membership
 from web.workflow import services as workflow
 from web.workflow.models import UserTask
 
@@ -86,7 +87,7 @@ def row(ticket: Ticket) -> dict:
         "outcome": ticket.outcome,
         "customer_name": ticket.customer.name_masked if ticket.customer_id else None,
         "caller": ticket.caller_masked,
-        "vip": bool(ticket.customer_id and ticket.customer.is_vip),
+        "vip": membership.is_vip(ticket.customer),
         "owner": person(ticket.owner),
         "group": {"key": ticket.group.key, "name": ticket.group.name} if ticket.group_id else None,
         "opened_at": ticket.opened_at,
@@ -100,7 +101,7 @@ def row(ticket: Ticket) -> dict:
 def detail(ticket: Ticket, user) -> dict:
     """TicketDetail; `task` = the open task of this user, the first one when there are several."""
     ticket = (
-        Ticket.objects.select_related("customer", "owner", "group", "opened_by", "instance__version__definition")
+        Ticket.objects.select_related("customer__member__level", "owner", "group", "opened_by", "instance__version__definition")
         .defer("instance__state")
         .get(pk=ticket.pk)
     )

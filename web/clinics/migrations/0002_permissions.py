@@ -1,0 +1,16 @@
+"""Who maintains what clinics have and sell (REQUIREMENTS 6.3: business data); an administrator may change it."""
+
+from django.db import migrations
+
+ROLES = ("supervisor", "manager", "director")
+
+
+def seed(apps, schema_editor):
+    role_model, permission_model = apps.get_model("accounts", "Role"), apps.get_model("accounts", "RolePermission")
+    for role in role_model.objects.filter(key__in=ROLES):
+        permission_model.objects.get_or_create(role=role, code="clinics.maintain")
+
+
+class Migration(migrations.Migration):
+    dependencies = [("clinics", "0001_initial"), ("accounts", "0002_roles")]
+    operations = [migrations.RunPython(seed, migrations.RunPython.noop)]
