@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .payment.http_gateway import HttpGateway as PaymentHttpGateway
 from .sms.http_gateway import HttpGateway
 
 ADAPTERS: dict[tuple[str, str], Callable[..., Any]] = {
     ("sms", "http"): HttpGateway,
+    ("payment", "http"): PaymentHttpGateway,
 }
 
 

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 
 from web.accounts import services as accounts
 from web.accounts.models import Group, Membership, Role, User
@@ -20,6 +21,9 @@ def the_role(key: str) -> Role:
     """A role with its permissions. A test with real transactions empties every table, the delivered rows of a migration too."""
     if not Role.objects.exists():
         import_module("web.accounts.migrations.0002_roles").seed(apps, None)
+        for room in settings.ROOMS:
+            for file in (settings.BASE_DIR / "web" / room / "migrations").glob("*_permissions.py"):
+                import_module(f"web.{room}.migrations.{file.stem}").seed(apps, None)
     return Role.objects.get(key=key)
 
 

@@ -17,7 +17,8 @@ def send(context, *, template: str, channel: str) -> dict:
     customer, number = hooks.recipient_of(context.business_key)
     # The step's own id: a retry of this step is the same message, a second pass through the diagram is another one.
     key = f"{context.instance_key}:{context.task_id}"
-    names = {"ticket": context.business_key.partition(":")[2], "centre": services.settings.CENTRE_TITLE}
+    names = hooks.names_of(context.business_key)
+    names |= {"ticket": context.business_key.partition(":")[2], "centre": services.settings.CENTRE_TITLE}
     try:
         message = services.queue_message(
             template=template,
