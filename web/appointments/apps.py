@@ -4,3 +4,10 @@ from django.apps import AppConfig
 class AppointmentsConfig(AppConfig):
     name = "web.appointments"
     label = "appointments"
+
+    def ready(self) -> None:
+        from web.customers import hooks as customers
+
+        from . import links, scoping  # noqa: F401 - the scope rules register themselves
+
+        customers.history_source(links.history)

@@ -27,15 +27,17 @@ from web.workflow.services.inbox import (
     task_row,
     tasks_for,
 )
-from web.workflow.services.messages import deliver, is_awaited
+from web.workflow.services.messages import awaited_by, deliver, is_awaited
 from web.workflow.services.publishing import Deployed, current_version, deploy, deploy_folder, flow_is_deployed
 from web.workflow.services.reassigning import reassign
 from web.workflow.services.timers import timer
-from web.workflow.services.views import answers_of, instance_view, timeline
+from web.workflow.services.views import answer_of, answers_of, instance_view, timeline
 
 __all__ = [
     "Deployed",
+    "answer_of",
     "answers_of",
+    "awaited_by",
     "cancel_instance",
     "candidate_keys",
     "claim",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db import transaction
 from django.db.models import F
 
@@ -33,6 +35,14 @@ def is_awaited(name: str, *, subject: str | None = None, business_key: str | Non
     """Whether some running flow waits for this message now."""
     rows = Awaited.objects.filter(name=name, instance__status=ProcessInstance.RUNNING)
     return rows.filter(**({"subject": subject} if subject else {"business_key": business_key})).exists()
+
+
+def awaited_by(business_keys: Iterable[str], names: Iterable[str]) -> set[tuple[str, str]]:
+    """(business key, message name) of point messages that running flows of these cases wait for now: one query for a list."""
+    rows = Awaited.objects.filter(
+        name__in=list(names), business_key__in=list(business_keys), instance__status=ProcessInstance.RUNNING
+    )
+    return set(rows.values_list("business_key", "name"))
 
 
 def _to_first(message: InboundMessage) -> int:

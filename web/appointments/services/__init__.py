@@ -1,0 +1,46 @@
+"""Schedules, places, the waiting list and what is free. Other rooms import from here."""
+
+from __future__ import annotations
+
+from web.appointments.services.acts import CANCEL, CHECKED_IN, RESCHEDULE, possible, tell
+from web.appointments.services.errors import NotWaiting, ScheduleTaken
+from web.appointments.services.free import search, suggestions
+from web.appointments.services.people import of, wish
+from web.appointments.services.schedules import add, change, local_day, reopen, suspend, tomorrow
+from web.appointments.services.slots import Held, check_in, confirm, end, expire_overdue, fail, hold, release
+from web.appointments.services.waiting import join, lapse, leave, offer, offer_free_places, refuse_offer, take_offer
+
+__all__ = [
+    "CANCEL",
+    "CHECKED_IN",
+    "RESCHEDULE",
+    "Held",
+    "NotWaiting",
+    "ScheduleTaken",
+    "add",
+    "change",
+    "check_in",
+    "confirm",
+    "end",
+    "expire_overdue",
+    "fail",
+    "hold",
+    "join",
+    "lapse",
+    "leave",
+    "local_day",
+    "of",
+    "offer",
+    "offer_free_places",
+    "possible",
+    "refuse_offer",
+    "release",
+    "reopen",
+    "search",
+    "suggestions",
+    "suspend",
+    "take_offer",
+    "tell",
+    "tomorrow",
+    "wish",
+]
