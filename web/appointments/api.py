@@ -19,7 +19,16 @@ from web.tickets.models import Ticket
 from . import services
 from .models import Appointment, Schedule
 from .services.schedules import require_clinic
-from .views import AppointmentPage, AppointmentRow, FreeRow, ScheduleRow, SuggestionRow, appointment_row, schedule_rows
+from .views import (
+    AppointmentPage,
+    AppointmentRow,
+    FreeRow,
+    ScheduleRow,
+    SuggestionRow,
+    appointment_row,
+    appointment_rows,
+    schedule_rows,
+)
 
 MOST_DAYS = 31
 TEXT = str

@@ -19,6 +19,7 @@ urlpatterns = [
     path("api/", include("web.workflow.api")),
     path("api/", include("web.messaging.api")),
     path("api/", include("web.tickets.api")),
+    path("api/", include("web.appointments.api")),
     path("api/", include("web.telephony.api")),
     path("api/", include("web.desk.api")),
     path("api/", include("reports.urls")),

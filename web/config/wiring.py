@@ -7,6 +7,8 @@ from web.accounts.events import LoggedOut, Notified, SessionsEnded
 from web.accounts.models import User
 from web.agents.events import AgentChanged, SeatLeft
 from web.announcements.events import AnnouncementsChanged
+from web.appointments.events import AppointmentChanged
+from web.appointments.models import Appointment
 from web.calls.events import CallAnswered, CallChanged, CallCleared, CallDelivered, CallQueued
 from web.desk import push
 from web.telephony import services as telephony
@@ -21,6 +23,13 @@ def flush_undo_of(event: LoggedOut) -> None:
     user = User.objects.filter(pk=event.user_id).first()
     if user:
         workflow.flush_undo(user)
+
+
+def push_ticket_of(event: AppointmentChanged) -> None:
+    """The page of an appointment is its ticket's."""
+    row = Appointment.objects.filter(pk=event.appointment_id, ticket__isnull=False).only("ticket").first()
+    if row:
+        push.push_ticket(TicketChanged(row.ticket_id))
 
 
 ROUTES = {
@@ -38,6 +47,7 @@ ROUTES = {
     InstanceChanged: [push.push_instance],
     TicketOpened: [push.push_ticket],
     TicketChanged: [push.push_ticket],
+    AppointmentChanged: [push_ticket_of],
     Notified: [push.push_notice],
     AnnouncementsChanged: [push.push_announcements],
     SessionsEnded: [push.close_sockets],

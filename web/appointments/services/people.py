@@ -69,8 +69,3 @@ def visit_kind(appointment: Appointment, doctor_id: int) -> str:
     customer = appointment.customer
     is_himself = customer is not None and token_of(customer, customer.name, "") == appointment.patient_token
     return Appointment.RETURN if is_himself and customer.identity == "return_visit" else Appointment.FIRST
-
-
-def benefits(appointment: Appointment) -> dict[str, Any]:
-    """What the member behind the case has (W-48…W-50); nothing for one who is not registered."""
-    return {}

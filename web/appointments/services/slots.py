@@ -18,6 +18,7 @@ from web.clinics.models import Department, Doctor, Post
 from web.common.audit import audit
 from web.common.publishing import publish
 from web.jobs import services as jobs
+from web.membership import services as membership
 from web.places.models import Clinic
 
 from . import people
@@ -207,7 +208,7 @@ def _give_back_other_holds(appointment: Appointment, slot: Slot) -> None:
 
 
 def _has_place(appointment: Appointment, slot: Slot, post: Post, now: datetime) -> Held:
-    benefits = people.benefits(appointment)
+    benefits = membership.benefits(appointment.customer)
     is_free = post.doctor.is_own_expert and bool(benefits.get("free_expert"))
     appointment.fee_fen, appointment.prepay = (
         (0, False) if is_free else (post.fee_fen, post.prepay and post.fee_fen > 0)

@@ -17,9 +17,10 @@ from web.clinics.models import Department, Doctor
 from web.common.audit import audit
 from web.common.publishing import publish
 from web.jobs import services as jobs
+from web.membership import services as membership
 from web.places.models import Clinic
 
-from . import people, slots
+from . import slots
 
 OFFER_TIME = timedelta(minutes=15)
 BEFORE_VISIT = timedelta(hours=2)
@@ -47,7 +48,7 @@ def join(
         leave(waiting, reason="moved", now=now)
         waiting = None
     if waiting is None:
-        benefits = people.benefits(appointment)
+        benefits = membership.benefits(appointment.customer)
         waiting = Waiting.objects.create(
             appointment=appointment,
             **wish,
