@@ -23,7 +23,7 @@ class Doctor(models.Model):
     key = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=40)
     name_en = models.CharField(max_length=60, blank=True, null=True)
-    title = models.CharField(max_length=40, blank=True, null=True, help_text="chief, associate, attending, resident")
+    title = models.CharField(max_length=40, blank=True, null=True, help_text="as it stands at his door")
     is_own_expert = models.BooleanField(default=False, help_text="自有专家: free for members with that benefit (W-50)")
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="doctor"

@@ -101,7 +101,9 @@ def row(ticket: Ticket) -> dict:
 def detail(ticket: Ticket, user) -> dict:
     """TicketDetail; `task` = the open task of this user, the first one when there are several."""
     ticket = (
-        Ticket.objects.select_related("customer__member__level", "owner", "group", "opened_by", "instance__version__definition")
+        Ticket.objects.select_related(
+            "customer__member__level", "owner", "group", "opened_by", "instance__version__definition"
+        )
         .defer("instance__state")
         .get(pk=ticket.pk)
     )

@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
                 ('key', models.CharField(max_length=40, unique=True)),
                 ('name', models.CharField(max_length=40)),
                 ('name_en', models.CharField(blank=True, max_length=60, null=True)),
-                ('title', models.CharField(blank=True, help_text='chief, associate, attending, resident', max_length=40, null=True)),
+                ('title', models.CharField(blank=True, help_text='as it stands at his door', max_length=40, null=True)),
                 ('is_own_expert', models.BooleanField(default=False, help_text='自有专家: free for members with that benefit (W-50)')),
                 ('is_active', models.BooleanField(default=True)),
                 ('user', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='doctor', to=settings.AUTH_USER_MODEL)),

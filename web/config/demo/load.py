@@ -15,10 +15,15 @@ from web.announcements import services as announcements
 from web.announcements.models import Announcement
 from web.calendars import services as calendars
 from web.calls.models import Purpose, PurposeSubtype
+from web.clinics import services as clinics
+from web.clinics.models import CatalogueEntry, DecoctionCentre, Department, Doctor, Post, Product, Promotion, Stock
 from web.common import clock
 from web.customers import services as customers
 from web.customers.models import Customer
+from web.membership import services as membership
+from web.membership.models import Card, Level, Redeemable
 from web.messaging.models import Template
+from web.places.models import Clinic, Region
 from web.routing import services as routing
 from web.routing.models import AllowEntry, Queue, ServiceNumber
 
@@ -33,10 +38,13 @@ def load(password: str, *, renew: bool) -> list[dict[str, Any]]:
     telephony()
     purposes()
     people = users(password, renew=renew)
+    clinics_at_work()
+    goods()
     templates()
     calendars.set_up_default()
     news()
     patients()
+    members()
     lists()
     return people
 
@@ -47,6 +55,9 @@ def organisation() -> None:
         if not Group.objects.filter(key=row["key"]).exists():
             parent = Group.objects.get(key=row["parent"]) if row["parent"] else None
             accounts.set_group(row["key"], row["name"], parent=parent, name_en=row["name_en"])
+    for clinic in Clinic.objects.order_by("pk"):
+        if not Group.objects.filter(key=f"clinic-{clinic.key}").exists():
+            clinics.organise(clinic)
 
 
 @transaction.atomic
@@ -100,6 +111,80 @@ def users(password: str, *, renew: bool) -> list[dict[str, Any]]:
 
 
 @transaction.atomic
+def clinics_at_work() -> None:
+    """Who works there: departments, doctors and their posts, who answers for what."""
+    data, places = read("clinics"), {clinic.key: clinic for clinic in Clinic.objects.all()}
+    for key, address in data["addresses"].items():
+        Clinic.objects.filter(key=key, address=None).update(address=address)
+    for row in data["departments"]:
+        Department.objects.get_or_create(key=row["key"], defaults={"name": row["name"], "name_en": row["name_en"]})
+    for row in data["doctors"]:
+        facts = {name: row[name] for name in ("name", "name_en", "title")}
+        facts |= {"is_own_expert": row["own_expert"], "user": User.objects.filter(number=row["user"]).first()}
+        doctor, _ = Doctor.objects.get_or_create(key=row["key"], defaults=facts)
+        for post in row["posts"]:
+            department = Department.objects.get(key=post["department"])
+            terms = {"prepay": post["prepay"], "fee_fen": post["fee_fen"]}
+            Post.objects.get_or_create(
+                doctor=doctor, clinic=places[post["clinic"]], department=department, defaults=terms
+            )
+    for row in data["decoction_centres"]:
+        facts = {"name": row["name"], "name_en": row["name_en"], "region": Region.objects.get(key=row["region"])}
+        DecoctionCentre.objects.get_or_create(key=row["key"], defaults=facts)
+    for row in read("organisation")["users"]:
+        for kind in row.get("answers_for", ()):
+            clinics.add_contact(places[row["clinic"]], User.objects.get(number=row["number"]), kind)
+
+
+@transaction.atomic
+def goods() -> None:
+    """What they sell: products with stock, promotions, and the catalogues of medicine."""
+    data, places = read("clinics"), {clinic.key: clinic for clinic in Clinic.objects.all()}
+    for row in data["products"]:
+        facts = {name: value for name, value in row.items() if name != "key"}
+        Product.objects.get_or_create(key=row["key"], defaults=facts)
+    products = {product.key: product for product in Product.objects.all()}
+    for row in data["stock"]:
+        for clinic, quantity in row["clinics"].items():
+            Stock.objects.get_or_create(
+                product=products[row["product"]], clinic=places[clinic], defaults={"quantity": quantity}
+            )
+    for row in data["catalogue"]:
+        words = {"name": row["name"], "name_en": row["name_en"]}
+        CatalogueEntry.objects.get_or_create(kind=row["kind"], key=row["key"], defaults=words)
+    manager = User.objects.get(number="1002")
+    for row in data["promotions"]:
+        if not Promotion.objects.filter(key=row["key"]).exists():
+            words = {name: row[name] for name in ("key", "name", "name_en", "discount_percent", "products")}
+            clinics.promote(**words, **_term(row), acting_user=manager)
+
+
+def _term(row: dict[str, Any]) -> dict[str, date | None]:
+    """From `days_from` to `days_to`, counted from today."""
+    today, days = clock.now().date(), {"starts_on": row["days_from"], "ends_on": row["days_to"]}
+    return {name: None if count is None else today + timedelta(days=count) for name, count in days.items()}
+
+
+@transaction.atomic
+def members() -> None:
+    """Cards of some customers, and what points are good for."""
+    data, manager = read("membership"), User.objects.get(number="1002")
+    for row in data["cards"]:
+        if Card.objects.filter(number=f"{row['store_prefix']}{row['number']}").exists():
+            continue
+        facts = {name: row[name] for name in ("number", "card_class", "store_prefix", "benefits", "physio_percent")}
+        holder = customers.find_by_number(row["customer"])[0]
+        membership.add_card(holder, **facts, **_term(row), level=_level(row["level"]), acting_user=manager)
+    for row in data["redeemables"]:
+        if not Redeemable.objects.filter(key=row["key"]).exists():
+            membership.offer(**{**row, "level": _level(row["level"])}, acting_user=manager)
+
+
+def _level(named: list[str] | None) -> Level | None:
+    return Level.objects.get(scheme=named[0], key=named[1]) if named else None
+
+
+@transaction.atomic
 def templates() -> None:
     for row in read("templates"):
         texts = {"channel": row["channel"], "body": row["body"], "body_en": row["body_en"]}
@@ -119,7 +204,7 @@ def news() -> None:
 
 CARD = ("sex", "birth_date", "identity", "province", "city", "allergies", "importance", "importance_colour", "history_codes",
         "history_note", "preferences", "source")  # fmt: skip
-ELSEWHERE = ("level", "is_vip", "points", "balance_fen", "last_visit", "do_not_call")
+ELSEWHERE = ("last_visit", "do_not_call")
 
 
 @transaction.atomic
@@ -143,6 +228,12 @@ def patients() -> None:
         facts = {name: row[name] for name in ELSEWHERE if name in row}
         facts["registered_at"] = clock.now() - timedelta(days=row["days_ago"])
         Customer.objects.filter(pk=customer.pk).update(**facts)
+        level = row["level"] or ("gold" if row["is_vip"] else None)
+        if level:
+            scheme = Level.VIP if row["is_vip"] else Level.ORDINARY
+            membership.set_level(customer, scheme, level, "opening", acting_user=supervisor)
+        membership.add_points(customer, row["points"], "opening", f"opening:{customer.pk}")
+        membership.move_fund(customer, row["balance_fen"], "opening", f"opening:{customer.pk}", channel="opening")
 
 
 def _id_number(born, place: int, sex: str) -> str:
