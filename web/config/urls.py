@@ -14,6 +14,8 @@ urlpatterns = [
     path("api/", include("web.announcements.api")),
     path("api/", include("web.agents.api")),
     path("api/", include("web.customers.api")),
+    path("api/", include("web.clinics.api")),
+    path("api/", include("web.membership.api")),
     path("api/", include("web.calls.api")),
     path("api/", include("web.routing.api")),
     path("api/", include("web.workflow.api")),
