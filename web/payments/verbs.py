@@ -42,14 +42,15 @@ def _key(context: Context) -> str:
         "required": ["amount_fen", "deadline", "way", "purpose"],
     },
     result={
-        "properties": {"payment": NUMBER, "outcome": {"enum": ["asked", "paid", "refused"]}},
+        "properties": {"payment": NUMBER, "outcome": {"enum": ["asked", "paid", "refused"]}, "remind_at": TEXT},
         "required": ["payment", "outcome"],
     },
 )
 def request(
     context: Context, *, amount_fen: int, deadline: str, way: str, purpose: str, clinic: str = ""
 ) -> dict[str, Any]:
-    """Ask for money by link, ivr or desk; from the member's fund it is paid at once or refused."""
+    """Ask for money by link, ivr or desk; from the member's fund it is paid at once or refused. `remind_at` = when to remind the customer,
+    ten minutes before the end; "" when that is no use."""
     asked = services.ask_for_payment(
         key=_key(context),
         business_key=context.business_key,
@@ -61,7 +62,8 @@ def request(
         acting_user=_actor(context),
     )
     outcome = "asked" if asked.is_open else "paid" if asked.state in PaymentRequest.SETTLED else "refused"
-    return {"payment": asked.number, "outcome": outcome}
+    at = services.remind_at(asked)
+    return {"payment": asked.number, "outcome": outcome, "remind_at": at.isoformat() if at else ""}
 
 
 @verb("payments.query", params={"properties": {"payment": NUMBER}, "required": ["payment"]})
@@ -107,7 +109,10 @@ def close(context: Context, *, payment: str, reason: str = "timeout") -> dict[st
 def confirm_at_desk(
     context: Context, *, payment: str, way: str, amount_fen: int = 0, reference: str = ""
 ) -> dict[str, Any]:
-    """Finance has the money in hand (cash, card, transfer); amount_fen 0 = exactly what was asked."""
+    """Finance has the money in hand (cash, card, transfer); amount_fen 0 = exactly what was asked. The receipt's number is taken from
+    the form: it is no process data."""
+    answers = getattr(context.submission, "data", None) or {}
+    reference = reference or str(answers.get("reference") or "")
     outcome = services.confirm_at_desk(
         services.by_number(payment), way=way, amount_fen=amount_fen, reference=reference, acting_user=_actor(context)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .asking import ask_for_payment, close, close_for_flow, confirm_at_desk, query
+from .asking import ask_for_payment, close, close_for_flow, confirm_at_desk, query, remind_at
 from .late import give_back, settle_late, settle_unclaimed
 from .numbers import by_number, next_number, refund_by_number
 from .refunds import (
@@ -41,6 +41,7 @@ __all__ = [
     "query_refund",
     "reconciliation",
     "refund_by_number",
+    "remind_at",
     "settle_late",
     "settle_refund",
     "settle_unclaimed",

@@ -23,6 +23,7 @@ from .statements import expect_statement
 from .telling import PAID, UNPAID, tell_payment
 
 GRACE = timedelta(minutes=10)  # for the flow to close what it asked for; then nobody will
+REMIND_BEFORE = timedelta(minutes=10)
 
 
 @transaction.atomic
@@ -80,6 +81,14 @@ def ask_for_payment(
             due = request.deadline_at + GRACE
             jobs.enqueue("payments.expire", key=_expire_key(request), payload={"payment": request.pk}, due_at=due)
     return request
+
+
+def remind_at(request: PaymentRequest) -> datetime | None:
+    """When a customer who pays by himself is reminded; None when there is nothing to remind of, or no time left."""
+    if not request.is_open or request.way not in PaymentRequest.BY_PROVIDER or request.deadline_at is None:
+        return None
+    at = request.deadline_at - REMIND_BEFORE
+    return at if at > clock.now() else None
 
 
 def _instant(deadline: str) -> datetime | None:
