@@ -32,7 +32,12 @@ class Case:
         number = f"T20261123-{next(_numbers):04d}"
         token = seals.blind(caller, kind="number") if caller else None
         self.ticket = Ticket.objects.create(
-            number=number, kind="appointment", customer=customer, opened_by=opened_by, owner=opened_by, caller_token=token
+            number=number,
+            kind="appointment",
+            customer=customer,
+            opened_by=opened_by,
+            owner=opened_by,
+            caller_token=token,
         )
         self.key, self.patient = self.ticket.key, patient
         self.slot = self.waiting = ""
@@ -54,7 +59,9 @@ class Case:
             self.waiting = result["waiting"]
         return result
 
-    def hold(self, doctor: str = "li", hour: int = 10, day: date = TUESDAY, *, clinic: str = "yuexiu", **more: Any) -> dict:
+    def hold(
+        self, doctor: str = "li", hour: int = 10, day: date = TUESDAY, *, clinic: str = "yuexiu", **more: Any
+    ) -> dict:
         department = more.pop("department", None) or DEPARTMENT_OF.get(doctor, "spleen")
         return self.call(
             "hold", clinic=clinic, department=department, doctor=doctor, date=day.isoformat(), hour=hour, **more
@@ -78,7 +85,9 @@ class Case:
     def release(self, reason: str, slot: str | None = None) -> None:
         self.call("release", slot=slot or self.slot, reason=reason)
 
-    def wait(self, doctor: str = "li", day: date = TUESDAY, *, clinic: str = "yuexiu", department: str = "spleen") -> dict:
+    def wait(
+        self, doctor: str = "li", day: date = TUESDAY, *, clinic: str = "yuexiu", department: str = "spleen"
+    ) -> dict:
         return self.call("join_waiting", clinic=clinic, department=department, doctor=doctor, date=day.isoformat())
 
     @property
@@ -124,9 +133,7 @@ class Centre:
         self, post: Post | None = None, day: date = TUESDAY, hours: tuple[int, int] = (9, 12), per_hour: int = 2
     ) -> Schedule:
         post = post or self.li_here
-        return services.add(
-            post, day=day, start_hour=hours[0], end_hour=hours[1], per_hour=per_hour, acting_user=None
-        )
+        return services.add(post, day=day, start_hour=hours[0], end_hour=hours[1], per_hour=per_hour, acting_user=None)
 
     def staff_of(self, clinic: Clinic, number: str, role: str = "clinic"):
         """Somebody at this clinic's desk."""

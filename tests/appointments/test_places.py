@@ -195,9 +195,7 @@ def test_a_late_payment_whose_place_is_gone_is_told_so(centre: Centre, clock):
     centre.sweep()
     lin.book()
     assert wang.confirm() == "gone" and lin.the_slot.appointment == lin.row
-    assert centre.case().call("hold", **{
-        "clinic": "yuexiu", "department": "spleen", "doctor": "li", "date": TUESDAY.isoformat(), "hour": 10
-    })["outcome"] == "full"  # fmt: skip
+    assert centre.case().call("hold", clinic="yuexiu", department="spleen", doctor="li", date=TUESDAY.isoformat(), hour=10)["outcome"] == "full"  # fmt: skip
 
 
 def test_the_sweep_waits_for_no_single_job(centre: Centre, clock):

@@ -32,7 +32,7 @@ def offer(job: Job) -> None:
     if "slot" in payload:
         slot = Slot.objects.select_related("schedule").filter(pk=payload["slot"]).first()
         if slot is not None:
-            services.offer(slot, is_returned=bool(payload.get("returned")), now=now)
+            services.offer(slot, now=now)
     elif "waiting" in payload:
         waiting = Waiting.objects.filter(pk=payload["waiting"], state=Waiting.WAITING).first()
         if waiting is not None:

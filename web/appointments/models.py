@@ -62,6 +62,7 @@ class Slot(models.Model):
         "Appointment", null=True, blank=True, on_delete=models.PROTECT, related_name="slots"
     )
     held_until = models.DateTimeField(null=True, blank=True)
+    is_returned = models.BooleanField(default=False, help_text="free again after it was booked (W-48)")
     taken_key = models.CharField(max_length=60, null=True, blank=True, unique=True)
 
     class Meta:

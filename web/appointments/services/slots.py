@@ -273,7 +273,7 @@ def confirm(appointment: Appointment, slot_id: int, *, payment: str, now: dateti
     if slot is None or slot.schedule.state != Schedule.OPEN:
         return "gone"
     mine = Slot.objects.filter(pk=slot.pk, appointment=appointment)
-    taken = mine.filter(state=Slot.HELD).update(state=Slot.BOOKED, held_until=None)
+    taken = mine.filter(state=Slot.HELD).update(state=Slot.BOOKED, held_until=None, is_returned=False)
     if not taken and mine.filter(state=Slot.BOOKED).exists():
         return "booked"
     if not taken:
@@ -343,9 +343,11 @@ def fail(appointment: Appointment, *, reason: str, answers: dict[str, Any] | Non
 
 
 def _free(slot: Slot, as_seen: Q) -> bool:
-    """Free, or off when the doctor does not come; then the list of those who wait is asked. False when it changed meanwhile."""
+    """Free (a returned place when it was booked), or off when the doctor does not come; then the list of those who wait is asked.
+    False when it changed meanwhile."""
     stays_off = Schedule.objects.filter(pk=slot.schedule_id, state=Schedule.SUSPENDED).exists()
     values = {"appointment": None, "held_until": None, "taken_key": None}
+    values["is_returned"] = slot.is_returned or slot.state == Slot.BOOKED
     freed = Slot.objects.filter(as_seen, pk=slot.pk).update(state=Slot.OFF if stays_off else Slot.FREE, **values)
     if freed:
         jobs.cancel(f"hold:{slot.pk}")
@@ -354,7 +356,7 @@ def _free(slot: Slot, as_seen: Q) -> bool:
         )
         _sit_again(slot)
         if not stays_off:
-            offer_later(slot, is_returned=slot.state == Slot.BOOKED)
+            offer_later(slot)
     return bool(freed)
 
 
@@ -366,9 +368,9 @@ def _sit_again(slot: Slot) -> None:
             Slot.objects.filter(pk=former.pk, state=Slot.BOOKED).update(taken_key=key)
 
 
-def offer_later(slot: Slot, *, is_returned: bool) -> None:
-    """A place is free: those who wait are asked by a job. Returned places go to members with that benefit first (W-48)."""
-    jobs.enqueue(OFFER, key=f"offer:{slot.pk}", payload={"slot": slot.pk, "returned": is_returned})
+def offer_later(slot: Slot) -> None:
+    """A place is free: those who wait are asked by a job."""
+    jobs.enqueue(OFFER, key=f"offer:{slot.pk}", payload={"slot": slot.pk})
 
 
 @transaction.atomic

@@ -107,8 +107,9 @@ def _in_order(rows, *, is_returned: bool) -> list[Waiting]:
 
 # --- offering --------------------------------------------------------------------------------------------------------
 @transaction.atomic
-def offer(slot: Slot, *, is_returned: bool, now: datetime) -> Waiting | None:
-    """Offer a free place to the first who waits for it; None when nobody does or it is not free any more."""
+def offer(slot: Slot, *, now: datetime) -> Waiting | None:
+    """Offer a free place to the first who waits for it; None when nobody does or it is not free any more. Returned places go to members
+    with that benefit first (W-48)."""
     slot.refresh_from_db()
     if slot.state != Slot.FREE or slot.schedule.state != Schedule.OPEN or slot.starts_at <= now + OFFER_TIME:
         return None
@@ -120,7 +121,7 @@ def offer(slot: Slot, *, is_returned: bool, now: datetime) -> Waiting | None:
         state=Waiting.WAITING,
         expires_at__gt=now,
     ).exclude(offered_slot=slot)  # it went by him already
-    for row in _in_order(waiting.select_related("appointment"), is_returned=is_returned):
+    for row in _in_order(waiting.select_related("appointment"), is_returned=slot.is_returned):
         if _offer_to(row, slot, now):
             return row
     return None
@@ -164,7 +165,7 @@ def offer_free_places(*, waiting: Waiting | None = None, schedule: Schedule | No
     for slot in free.select_related("schedule")[:50]:
         if slot.starts_at <= now + OFFER_TIME:
             continue
-        if offer(slot, is_returned=False, now=now) is None:
+        if offer(slot, now=now) is None:
             break
         made += 1
     return made
