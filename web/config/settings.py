@@ -58,6 +58,7 @@ SMS_CALLBACK = env("SMS_CALLBACK", default="")
 PAYMENT_URL = env("PAYMENT_URL", default="")  # empty: nothing can be paid by link or keys (demo: a pretended provider)
 PAYMENT_SECRET = env("PAYMENT_SECRET", default="")
 PAYMENT_CALLBACK = env("PAYMENT_CALLBACK", default="")
+PAYMENT_DEMO_PAYS = env.float("PAYMENT_DEMO_PAYS", default=20)  # seconds until an invented customer pays; below 0: never
 POINTS_PER_YUAN = env.int("POINTS_PER_YUAN", default=1)  # points for each whole yuan of a completed order (W-39)
 FLOWS_DIR = Path(env("FLOWS_DIR", default=str(BASE_DIR / "bpmn")))
 UI_DIST = BASE_DIR / "web" / "ui" / "dist"

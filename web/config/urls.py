@@ -21,6 +21,7 @@ urlpatterns = [
     path("api/", include("web.workflow.api")),
     path("api/", include("web.messaging.api")),
     path("api/", include("web.tickets.api")),
+    path("api/", include("web.payments.api")),
     path("api/", include("web.appointments.api")),
     path("api/", include("web.telephony.api")),
     path("api/", include("web.desk.api")),

@@ -98,6 +98,8 @@ class Workers:
         self._endings = [beat.stop, telephony.stop, worker.stop]
         if settings.DEMO and not settings.SMS_URL:
             self._pretend_sms()
+        if settings.DEMO and not settings.PAYMENT_URL:
+            self._pretend_payments()
 
     def _pretend_sms(self) -> None:
         """Among invented people messages go to a pretended provider in this process, over real HTTP, and receipts come back."""
@@ -106,6 +108,16 @@ class Workers:
         provider = Provider(("127.0.0.1", 0), secret=secrets.token_hex(16)).start()
         settings.SMS_URL, settings.SMS_SECRET = provider.url, provider.secret
         settings.SMS_CALLBACK = f"{self._own_address}/api/hooks/sms"
+        self._endings.append(provider.stop)
+
+    def _pretend_payments(self) -> None:
+        """The same for money: invented customers pay by themselves after a while, or on the page the link leads to."""
+        from integrations.fakes.payment_provider import Provider
+
+        after = settings.PAYMENT_DEMO_PAYS if settings.PAYMENT_DEMO_PAYS >= 0 else None
+        provider = Provider(("127.0.0.1", 0), secret=secrets.token_hex(16), refund_after=2, auto_pay=after).start()
+        settings.PAYMENT_URL, settings.PAYMENT_SECRET = provider.url, provider.secret
+        settings.PAYMENT_CALLBACK = f"{self._own_address}/api/hooks/payment"
         self._endings.append(provider.stop)
 
     def stop(self, seconds: float) -> None:
