@@ -86,7 +86,9 @@ def test_a_promotion_that_cannot_be_is_refused_with_its_field(manager, wrong, fi
 def test_a_promotion_counts_from_its_first_to_its_last_day_for_its_products(manager):
     moxa, tea = a_product(), a_product("tea")
     advent = clinics.promote(key="advent", name="Advent", **TERM, products=["moxa"], acting_user=manager)
-    clinics.promote(key="tea-time", name="Tea", **{**TERM, "discount_percent": 20}, products=["tea"], acting_user=manager)
+    clinics.promote(
+        key="tea-time", name="Tea", **{**TERM, "discount_percent": 20}, products=["tea"], acting_user=manager
+    )
     days = [date(2026, 11, 30), date(2026, 12, 1), date(2026, 12, 31), date(2027, 1, 1)]
     assert [clinics.promotion_percent(moxa, day) for day in days] == [0, 10, 10, 0]
     assert clinics.promotion_percent(tea, days[1]) == 20
