@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
@@ -174,10 +176,8 @@ class Ledgers(RuleBasedStateMachine):
 
     @rule(who=who, amount=st.integers(1, 9_000), order=keys, key=keys)
     def refund(self, who: int, amount: int, order: str, key: str) -> None:
-        try:
+        with suppress(membership.RefundTooHigh):
             membership.order_refunded(self.people[who], order, amount, key)
-        except Exception as error:
-            assert getattr(error, "code", "") == "refund_too_high"
 
     @invariant()
     def sums_agree(self) -> None:

@@ -14,12 +14,13 @@ from web.membership.services.members import (
     set_level,
     view,
 )
-from web.membership.services.orders import order_completed, order_refunded
+from web.membership.services.orders import RefundTooHigh, order_completed, order_refunded
 from web.membership.services.redeeming import change_level, offer, redeem, redeemables
 
 __all__ = [
     "KeyTaken",
     "NotEnough",
+    "RefundTooHigh",
     "account",
     "add_card",
     "add_points",
