@@ -244,7 +244,7 @@ class Provider(ThreadingHTTPServer):
         time.sleep(self.late_after if mode == "late" else self.notice_after)
         if mode == "wrong_amount":
             event = {**event, "amount_fen": event["amount_fen"] + 1}
-        secret = "somebody-else" if mode == "forged" else None  # noqa: S105
+        secret = "somebody-else" if mode == "forged" else None
         for _ in range(2 if mode == "twice" else 1):
             self.send(callback, event, secret=secret)
         if then:

@@ -54,7 +54,7 @@ def _ask_failed(effect: OutboundEffect) -> None:
 def _ask_sent(effect: OutboundEffect) -> None:
     """It ended while we were asking: what was asked for must not be paid any more."""
     request = by_number(effect.payload["payment"])
-    if not request.is_open and request.state not in PaymentRequest.SETTLED:
+    if effect.reference and not request.is_open and request.state not in PaymentRequest.SETTLED:
         send_effect("payment.cancel", request, f"{request.number}:asked")
 
 
