@@ -20,40 +20,40 @@ from .models import CatalogueEntry, DecoctionCentre, Doctor, Post, Product, Prom
 MOST = 200
 
 
-class NamedOut(serializers.Serializer):
+class KeyedOut(serializers.Serializer):
     key = serializers.CharField()
     name = serializers.CharField()
     name_en = serializers.CharField(allow_null=True)
 
 
-class ClinicOut(NamedOut):
-    region = NamedOut(allow_null=True)
+class ClinicOut(KeyedOut):
+    region = KeyedOut(allow_null=True)
     category = serializers.ChoiceField(choices=Clinic.CATEGORIES)
     address = serializers.CharField(allow_null=True)
 
 
 class PostOut(serializers.Serializer):
     id = serializers.CharField()
-    clinic = NamedOut()
-    department = NamedOut()
+    clinic = KeyedOut()
+    department = KeyedOut()
     prepay = serializers.BooleanField()
     fee_fen = serializers.IntegerField()
     is_active = serializers.BooleanField()
 
 
-class DoctorOut(NamedOut):
+class ClinicDoctorOut(KeyedOut):
     title = serializers.CharField(allow_null=True)
     own_expert = serializers.BooleanField()
     posts = PostOut(many=True)
 
 
 class StockOut(serializers.Serializer):
-    clinic = NamedOut()
+    clinic = KeyedOut()
     quantity = serializers.IntegerField()
     available = serializers.IntegerField(help_text="quantity less what is reserved")
 
 
-class ProductOut(NamedOut):
+class ProductOut(KeyedOut):
     category = serializers.CharField()
     attribute = serializers.CharField(allow_null=True)
     unit = serializers.CharField()
@@ -63,7 +63,7 @@ class ProductOut(NamedOut):
     stock = StockOut(many=True)
 
 
-class PromotionOut(NamedOut):
+class PromotionOut(KeyedOut):
     starts_on = serializers.DateField()
     ends_on = serializers.DateField()
     discount_percent = serializers.IntegerField(help_text="percent off")
@@ -72,7 +72,7 @@ class PromotionOut(NamedOut):
     products = serializers.ListField(child=serializers.CharField(), help_text="their keys")
 
 
-class CatalogueOut(NamedOut):
+class CatalogueOut(KeyedOut):
     kind = serializers.ChoiceField(choices=CatalogueEntry.KINDS)
 
 
@@ -238,7 +238,7 @@ class Clinics(Idempotent, APIView):
 class Departments(APIView):
     @extend_schema(
         parameters=[OpenApiParameter("clinic", str)],
-        responses=NamedOut(many=True),
+        responses=KeyedOut(many=True),
         operation_id="clinics_departments",
     )
     def get(self, request):
@@ -250,7 +250,7 @@ class Departments(APIView):
 class Doctors(APIView):
     @extend_schema(
         parameters=[OpenApiParameter("clinic", str), OpenApiParameter("department", str)],
-        responses=DoctorOut(many=True),
+        responses=ClinicDoctorOut(many=True),
         operation_id="clinics_doctors",
     )
     def get(self, request):
@@ -364,7 +364,7 @@ class Catalogue(APIView):
 
 
 class DecoctionCentres(APIView):
-    @extend_schema(responses=NamedOut(many=True), operation_id="clinics_decoction_centres")
+    @extend_schema(responses=KeyedOut(many=True), operation_id="clinics_decoction_centres")
     def get(self, request):
         rows = DecoctionCentre.objects.filter(is_active=True).order_by("pk")
         return Response([_named(row) for row in rows[:MOST]])
