@@ -118,6 +118,25 @@ class UserTask(models.Model):
             models.Index(fields=["instance", "state"], name="workflow_task_inst_ix"),
         ]
 
+    @property
+    def reference(self) -> str:
+        """How the flow names it to verbs and in messages: `reference_of` its element and data."""
+        return reference_of(self.element, self.data or {})
+
+
+def reference_of(element: str, data: dict) -> str:
+    """`element`, and `element:branch` where several of one element are open: the instances of a multi-instance activity, which the flow
+    tells apart by the value `branch`."""
+    branch = data.get("branch")
+    return f"{element}:{branch}" if branch else element
+
+
+def referred(tasks: models.QuerySet, reference: str) -> list[UserTask]:
+    """Those of `tasks` a flow means by this reference, the newest first."""
+    element, _, branch = reference.partition(":")
+    rows = tasks.filter(element=element).order_by("-pk")
+    return [row for row in rows if not branch or row.reference == reference]
+
 
 class TaskCandidate(models.Model):
     """Who may claim: `user:1001`, `group:booking`, `role:finance`, `leader:booking`; `not:1001` = never this one."""

@@ -9,7 +9,7 @@ from web.accounts import services as accounts
 from web.accounts.models import User
 from web.common.publishing import publish
 from web.workflow.events import UserTaskChanged
-from web.workflow.models import ProcessInstance, UserTask
+from web.workflow.models import ProcessInstance, UserTask, referred
 from web.workflow.services import history, publishing
 from web.workflow.services.projection import EXCLUDED
 
@@ -21,8 +21,8 @@ def _instance(context) -> ProcessInstance:
 
 
 def _open_task(context, element: str) -> UserTask | None:
-    tasks = UserTask.objects.filter(instance=_instance(context), element=element, state=UserTask.OPEN)
-    return tasks.select_related("assignee", "instance").order_by("-pk").first()
+    tasks = UserTask.objects.filter(instance=_instance(context), state=UserTask.OPEN)
+    return next(iter(referred(tasks.select_related("assignee", "instance"), element)), None)
 
 
 def _receivers(task: UserTask) -> list[User]:
@@ -102,9 +102,9 @@ def tell_user(context, *, user: str, about: str) -> dict:
 
 def _tell(context, user: User, about: str) -> None:
     instance = _instance(context)
-    task = UserTask.objects.filter(instance=instance, element=about).order_by("-pk").first()
+    task = next(iter(referred(UserTask.objects.filter(instance=instance), about)), None)
     ref = f"task:{task.pk}" if task else context.instance_key
-    drawn = publishing.definition_of(instance.version_id).elements.get(about)
+    drawn = publishing.definition_of(instance.version_id).elements.get(about.partition(":")[0])
     title = task.title if task else f"{instance.version.definition.name} · {drawn.name if drawn else about}"
     params = {"about": about, "title": title, "business_key": context.business_key}
     accounts.notify(user, "case_needs_you", params, ref=ref)

@@ -179,7 +179,7 @@ class Command:
 
     def _follow_up(self, changes: Changes) -> None:
         for task in changes.ended:
-            if task.element not in changes.still_open:
+            if task.reference not in changes.still_open:
                 self._tell_finished(task)
         for row in changes.awaited:
             if row.subject is None:
@@ -187,15 +187,15 @@ class Command:
 
     def _tell_finished(self, task: UserTask) -> None:
         """An escalation about a task that ended hears of it in the same transaction."""
-        row = self.waiting(FINISHED, {"element": task.element})
+        row = self.waiting(FINISHED, {"element": task.reference})
         if row is None:
             return
         message, is_new = store(
             FINISHED,
             message_id=f"{FINISHED}:{task.pk}",
             business_key=self.instance.business_key,
-            keys={"element": task.element},
-            payload={"element": task.element, "by": getattr(task.ended_by, "number", "") or ""},
+            keys={"element": task.reference},
+            payload={"element": task.reference, "by": getattr(task.ended_by, "number", "") or ""},
         )
         if is_new:
             self.deliver(message, row)

@@ -13,7 +13,7 @@ from web.common.publishing import publish
 from web.jobs import services as jobs
 from web.jobs.models import Job
 from web.workflow.events import InstanceChanged, UserTaskCreated, UserTaskGone
-from web.workflow.models import Awaited, ProcessInstance, TaskCandidate, UserTask
+from web.workflow.models import Awaited, ProcessInstance, TaskCandidate, UserTask, reference_of, referred
 from web.workflow.services import history, hooks
 from web.workflow.services.errors import ChangedMeanwhile
 
@@ -81,7 +81,7 @@ def _write_instance(instance: ProcessInstance, outcome: Outcome, now: datetime) 
 def _tasks(
     instance: ProcessInstance, outcome: Outcome, *, now: datetime, actor: Any, completed: UserTask | None
 ) -> Changes:
-    changes = Changes(still_open={task.element for task in outcome.tasks})
+    changes = Changes(still_open={reference_of(task.element, task.data) for task in outcome.tasks})
     open_rows = UserTask.objects.filter(instance=instance, state=UserTask.OPEN).select_related("assignee")
     rows = {row.engine_id: row for row in open_rows}
     wanted = {task.id: task for task in outcome.tasks}
@@ -126,8 +126,8 @@ def _open(
     former = [row for row in changes.ended if row.element == task.element and row.state == UserTask.CANCELLED]
     about = None
     if task.about:
-        same = UserTask.objects.filter(instance=instance, element=task.about)
-        about = same.filter(state=UserTask.OPEN).order_by("-pk").first() or same.order_by("-pk").first()
+        same = referred(UserTask.objects.filter(instance=instance), task.about)
+        about = next((row for row in same if row.state == UserTask.OPEN), same[0] if same else None)
     row = UserTask.objects.create(
         instance=instance,
         engine_id=task.id,

@@ -91,7 +91,7 @@ def _one(pk: int, user: User, to: User | None, group: str | None, due_at: dateti
         "due_at": due.isoformat() if due else None,
     }
     history.note(task, "reassigned", actor=user, text=reason, **facts)
-    catch = command.waiting(REASSIGNED, {"element": task.element})
+    catch = command.waiting(REASSIGNED, {"element": task.reference})
     new = None
     if catch is not None:
         answer = {"decision": "reassign", "assignee": to.number if to else "", "group": group or ""}
@@ -123,7 +123,7 @@ def _through_the_diagram(
             REASSIGNED,
             message_id=f"{REASSIGNED}:{task.pk}:{task.version}",
             business_key=command.instance.business_key,
-            keys={"element": task.element},
+            keys={"element": task.reference},
             payload=answer,
             person=command.instance.person or "",
         )
