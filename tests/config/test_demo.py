@@ -12,12 +12,14 @@ from web.accounts.models import Role, User
 from web.agents.models import AgentProfile, Extension
 from web.announcements.models import Announcement
 from web.calls.models import Purpose
-from web.clinics.models import Doctor, Promotion, Stock
+from web.clinics import services as clinics
+from web.clinics.models import Doctor, Product, Promotion, Stock
 from web.common.models import AuditRow
 from web.config import demo
 from web.customers import services as customers
 from web.customers.models import Customer
 from web.membership.models import Account, Card, Level
+from web.places.models import Clinic
 from web.routing import services as routing
 from web.routing.models import Queue, ServiceNumber
 
@@ -123,3 +125,31 @@ def test_every_queue_has_agents_with_its_skills(folder):
             if set(queue.skills) <= set(profile.skills.values_list("key", flat=True))
         ]
         assert len(able) >= 2, queue.key
+
+
+@pytest.mark.req("W-56")
+def test_every_clinic_has_doctors_somebody_who_answers_and_a_pharmacy_behind_it(folder):
+    call_command("demo", verbosity=0)
+    assert Clinic.objects.count() == 13
+    for clinic in Clinic.objects.all():
+        for kind in ("contact", "assistant"):
+            person = clinics.contact_of(clinic, kind)
+            assert person.roles.filter(key="clinic").exists() and clinics.clinics_of(person).get() == clinic
+            assert clinics.group_of(clinic, kind) == f"clinic-{clinic.key}"
+        assert len(clinics.doctors(clinic.key)) >= 1, clinic.key
+        assert clinics.responsible_of(clinic, "pharmacy") and clinics.decoction_centre_of(clinic), clinic.key
+        assert clinics.group_of(clinic, "finance") == "finance" and clinic.address
+    assert set(clinics.clinics_of(User.objects.get(number="1071"))) == set(Clinic.objects.all())
+    assert Doctor.objects.count() >= 20 and Doctor.objects.filter(is_own_expert=True).count() >= 3
+    assert all(post.fee_fen > 0 for doctor in Doctor.objects.all() for post in doctor.posts.filter(prepay=True))
+    assert User.objects.filter(roles__key="finance").count() >= 2, "who asks, who approves and who pays are not one"
+    assert Product.objects.count() >= 15 and not Product.objects.filter(stock=None).exists()
+
+
+def test_every_account_of_the_demo_is_the_sum_of_its_ledgers(folder):
+    call_command("demo", verbosity=0)
+    assert Account.objects.count() >= 38 and Card.objects.count() == 9
+    for account in Account.objects.all():
+        points = sum(account.customer.points_log.values_list("change", flat=True))
+        fund = sum(account.customer.fund_log.values_list("change", flat=True))
+        assert (account.points, account.fund_fen) == (points, fund)
