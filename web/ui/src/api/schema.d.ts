@@ -55,6 +55,176 @@ export interface paths {
         patch: operations["announcements_change"];
         trace?: never;
     };
+    "/api/appointments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Clinic staff see their clinics', doctors their own, agents those of their tickets; `state` may be several, comma separated. */
+        get: operations["appointments_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/appointments/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["appointments_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/appointments/{number}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description The patient does not come; the flow asks for the reason and whether money goes back. */
+        post: operations["appointments_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/appointments/{number}/check-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description The clinic says whether the patient came. */
+        post: operations["appointments_check_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/appointments/{number}/reschedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Another time is wanted; the flow asks for it and keeps the old place until the new one is held. */
+        post: operations["appointments_reschedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/appointments/free": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Live counts by doctor, day and hour; at least a clinic or a doctor must be named. Full hours are there with free 0. */
+        get: operations["appointments_free"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/appointments/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description View mixin. The key row is written first (another request with the key waits for nobody: 409 while the first works). */
+        get: operations["schedules_list"];
+        put?: never;
+        /** @description A new schedule with its places (W-100). */
+        post: operations["schedules_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/appointments/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** @description Other hours, another number of patients an hour, or open again after a suspension. */
+        patch: operations["schedules_change"];
+        trace?: never;
+    };
+    "/api/appointments/schedules/{id}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description 停诊: free places go off, everybody with an appointment is cared for by his flow. */
+        post: operations["schedules_suspend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/appointments/suggestions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The second recommendation (W-70…W-75): at most 20 hours with a free place, in the order in which they are offered. */
+        get: operations["appointments_suggestions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/block-list": {
         parameters: {
             query?: never;
@@ -123,6 +293,210 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/clinics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description View mixin. The key row is written first (another request with the key waits for nobody: 409 while the first works). */
+        get: operations["clinics_list"];
+        put?: never;
+        /** @description A new clinic (W-56). */
+        post: operations["clinics_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clinics/catalogue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Symptoms, diagnoses and treatment plans (W-59…W-61). */
+        get: operations["clinics_catalogue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clinics/decoction-centres": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["clinics_decoction_centres"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clinics/departments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Those with a doctor, in one clinic or in any. */
+        get: operations["clinics_departments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clinics/doctors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Doctors with their posts, as far as they were asked for. */
+        get: operations["clinics_doctors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clinics/posts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description A doctor begins to work in a department of a clinic. */
+        post: operations["clinics_set_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clinics/posts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch: operations["clinics_change_post"];
+        trace?: never;
+    };
+    "/api/clinics/products": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Price and stock per clinic; with `clinic` only what that clinic keeps. */
+        get: operations["clinics_products"];
+        put?: never;
+        /** @description View mixin. The key row is written first (another request with the key waits for nobody: 409 while the first works). */
+        post: operations["clinics_add_product"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clinics/products/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** @description Name, price and the rest; a price is above zero. */
+        patch: operations["clinics_change_product"];
+        trace?: never;
+    };
+    "/api/clinics/products/{key}/stock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** @description So many were counted in this clinic; never fewer than are reserved. */
+        put: operations["clinics_set_stock"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clinics/promotions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description View mixin. The key row is written first (another request with the key waits for nobody: 409 while the first works). */
+        get: operations["clinics_promotions"];
+        put?: never;
+        /** @description A new promotion; two of one product never run on the same day. */
+        post: operations["clinics_promote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clinics/promotions/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch: operations["clinics_change_promotion"];
+        trace?: never;
+    };
     "/api/customers": {
         parameters: {
             query?: never;
@@ -169,6 +543,91 @@ export interface paths {
         };
         /** @description Calls, tickets and messages, newest first, each as far as its room lets this user see it. */
         get: operations["customers_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/customers/{id}/membership": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Level, benefits, cards, and the newest lines of both ledgers. */
+        get: operations["membership_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/customers/{id}/membership/cards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description One more card (W-44). */
+        post: operations["membership_add_card"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/customers/{id}/membership/level": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description View mixin. The key row is written first (another request with the key waits for nobody: 409 while the first works). */
+        post: operations["membership_set_level"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/customers/{id}/membership/redeem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Points for something that is offered today (W-42, W-46). */
+        post: operations["membership_redeem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/customers/{id}/membership/redeemables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What this member can have for points today. */
+        get: operations["membership_redeemables_of"];
         put?: never;
         post?: never;
         delete?: never;
@@ -407,6 +866,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/membership/levels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["membership_levels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/membership/levels/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch: operations["membership_change_level"];
+        trace?: never;
+    };
+    "/api/membership/redeemables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description View mixin. The key row is written first (another request with the key waits for nobody: 409 while the first works). */
+        get: operations["membership_redeemables"];
+        put?: never;
+        /** @description Something to have for points: an amount or a product. */
+        post: operations["membership_offer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/messages": {
         parameters: {
             query?: never;
@@ -457,6 +966,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/payments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Payments the user may see, newest first. day = local day on which they were asked for or paid. */
+        get: operations["payments_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/payments/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["payments_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/payments/reconciliation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Per clinic what we booked on that local day against the provider's statement. */
+        get: operations["payments_reconciliation_retrieve"];
+        put?: never;
+        /** @description Have the provider's statement of that day fetched once more. */
+        post: operations["payments_reconciliation_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/purposes": {
         parameters: {
             query?: never;
@@ -482,6 +1042,22 @@ export interface paths {
             cookie?: never;
         };
         get: operations["reasons_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/refunds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["refunds_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1048,6 +1624,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tickets/{number}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description This ticket is the same case as `into`: it ends, its calls go over. */
+        post: operations["tickets_merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tickets/{number}/urge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description The customer asks how long it takes: counted, and the open work gets more urgent. */
+        post: operations["tickets_urge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tickets/{number}/withdraw": {
         parameters: {
             query?: never;
@@ -1143,6 +1753,42 @@ export interface components {
             /** Format: date-time */
             published_at: string;
         };
+        AppointmentPage: {
+            results: components["schemas"]["AppointmentRow"][];
+            next: string | null;
+        };
+        AppointmentRow: {
+            /** @description of its ticket */
+            number: string | null;
+            /** @enum {string} */
+            state: "asked" | "held" | "booked" | "waiting" | "checked_in" | "no_show" | "cancelled" | "failed";
+            reason: string | null;
+            /** @description masked */
+            patient: string | null;
+            /** @description 患者编号 = 诊疗卡号 (W-37) */
+            patient_number: string | null;
+            relation: string | null;
+            /** @enum {string} */
+            visit_kind: "first" | "return" | "other_doctor";
+            clinic: components["schemas"]["NamedOut"] | null;
+            department: components["schemas"]["NamedOut"] | null;
+            doctor: components["schemas"]["DoctorOut"] | null;
+            /** Format: date */
+            date: string | null;
+            hour: number | null;
+            /** Format: date-time */
+            visit_at: string | null;
+            prepay: boolean;
+            fee_fen: number;
+            payment: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            booked_at: string | null;
+            /** Format: date-time */
+            seen_at: string | null;
+            can: ("check-in" | "cancel" | "reschedule")[];
+        };
         Area: {
             province: string;
             city: string;
@@ -1162,6 +1808,15 @@ export interface components {
         };
         AssignOut: {
             results: components["schemas"]["GivenOut"][];
+        };
+        BenefitsOut: {
+            level: string;
+            discount_percent: number;
+            /** @description 0 = no priority; higher is served first */
+            queue_rank: number;
+            refund_priority: boolean;
+            free_expert: boolean;
+            physio_percent: number;
         };
         BilingualName: {
             zh: string;
@@ -1269,6 +1924,22 @@ export interface components {
             /** @description why it rang here */
             reason: string | null;
         };
+        CardInRequest: {
+            number: string;
+            /** @enum {string} */
+            card_class: "stored_value" | "benefit";
+            store_prefix?: string | null;
+            /** Format: date */
+            starts_on: string;
+            /** Format: date */
+            ends_on?: string | null;
+            /** @enum {string|null} */
+            scheme?: "ordinary" | "vip" | null;
+            level?: string | null;
+            benefits?: ("refund_priority" | "queue_priority" | "free_expert" | "physio_discount")[];
+            /** @default 0 */
+            physio_percent: number;
+        };
         CardOut: {
             id: string;
             /** @description masked */
@@ -1294,14 +1965,54 @@ export interface components {
             blocked: boolean;
             do_not_call: boolean;
         };
+        CatalogueOut: {
+            key: string;
+            name: string;
+            name_en: string | null;
+            /** @enum {string} */
+            kind: "symptom" | "diagnosis" | "treatment";
+        };
         CentreOut: {
             title: string;
             demo: boolean;
             simulator: boolean;
         };
+        CheckInInRequest: {
+            /** @default true */
+            arrived: boolean;
+        };
         ClaimInRequest: {
             /** @description the customer's call at the caller's phone: take over */
             call?: number | null;
+        };
+        ClinicDoctorOut: {
+            key: string;
+            name: string;
+            name_en: string | null;
+            title: string | null;
+            own_expert: boolean;
+            posts: components["schemas"]["PostOut"][];
+        };
+        ClinicInRequest: {
+            key: string;
+            name: string;
+            name_en?: string | null;
+            region?: string | null;
+            /**
+             * @default branch
+             * @enum {string}
+             */
+            category: "branch" | "university" | "partner";
+            address?: string | null;
+        };
+        ClinicOut: {
+            key: string;
+            name: string;
+            name_en: string | null;
+            region: components["schemas"]["KeyedOut"] | null;
+            /** @enum {string} */
+            category: "branch" | "university" | "partner";
+            address: string | null;
         };
         ColleagueOut: {
             number: string;
@@ -1404,6 +2115,14 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        DayIn: {
+            /** Format: date */
+            day: string;
+        };
+        DayInRequest: {
+            /** Format: date */
+            day: string;
+        };
         DelegateInRequest: {
             /** @default  */
             reason: string;
@@ -1425,9 +2144,24 @@ export interface components {
             ticket: string | null;
             task?: number | null;
         };
+        DoctorOut: {
+            key: string;
+            name: string;
+            name_en: string | null;
+            title: string | null;
+        };
         DraftSaved: {
             /** Format: date-time */
             at: string;
+        };
+        EntryOut: {
+            /** Format: date-time */
+            at: string;
+            change: number;
+            balance: number;
+            reason: string;
+            reference: string | null;
+            operator: string | null;
         };
         Figures: {
             waiting: number;
@@ -1504,6 +2238,28 @@ export interface components {
             /** Format: date-time */
             since: string;
             who: components["schemas"]["TaskPerson"] | null;
+        };
+        FreeRow: {
+            /** Format: date */
+            date: string;
+            hour: number;
+            doctor: components["schemas"]["DoctorOut"];
+            clinic: components["schemas"]["NamedOut"];
+            department: components["schemas"]["NamedOut"];
+            free: number;
+            total: number;
+            prepay: boolean;
+            fee_fen: number;
+        };
+        FundEntryOut: {
+            /** Format: date-time */
+            at: string;
+            change: number;
+            balance: number;
+            reason: string;
+            reference: string | null;
+            operator: string | null;
+            channel: string;
         };
         GivenOut: {
             id: string;
@@ -1600,10 +2356,37 @@ export interface components {
                 [key: string]: string;
             };
         };
+        KeyedOut: {
+            key: string;
+            name: string;
+            name_en: string | null;
+        };
         LedGroupOut: {
             key: string;
             name: string;
             leads: boolean;
+        };
+        LevelOut: {
+            key: string;
+            /** @enum {string} */
+            scheme: "ordinary" | "vip";
+            name: string;
+            name_en: string | null;
+            /** @description percent off treatments */
+            discount_percent: number;
+        };
+        LevelTermsOut: {
+            key: string;
+            /** @enum {string} */
+            scheme: "ordinary" | "vip";
+            name: string;
+            name_en: string | null;
+            /** @description percent off treatments */
+            discount_percent: number;
+            id: string;
+            threshold_fen: number | null;
+            threshold_orders: number | null;
+            rank: number;
         };
         LiftWishRequest: {
             reason: string;
@@ -1616,6 +2399,39 @@ export interface components {
             overdue: number;
             /** @description at the phone; null: no agent */
             state: string | null;
+        };
+        MemberCardOut: {
+            number: string;
+            /** @enum {string} */
+            card_class: "stored_value" | "benefit";
+            level: components["schemas"]["LevelOut"] | null;
+            store_prefix: string | null;
+            /** Format: date */
+            starts_on: string;
+            /** Format: date */
+            ends_on: string | null;
+            /** @enum {string} */
+            state: "active" | "blocked" | "ended";
+            benefits: ("refund_priority" | "queue_priority" | "free_expert" | "physio_discount")[];
+            physio_percent: number;
+            /** @description active, and today is in its term */
+            valid: boolean;
+        };
+        MembershipOut: {
+            level: components["schemas"]["LevelOut"] | null;
+            vip: boolean;
+            points: number;
+            fund_fen: number;
+            spent_fen: number;
+            orders: number;
+            benefits: components["schemas"]["BenefitsOut"];
+            cards: components["schemas"]["MemberCardOut"][];
+            points_log: components["schemas"]["EntryOut"][];
+            fund_log: components["schemas"]["FundEntryOut"][];
+        };
+        MergeInRequest: {
+            /** @description number of the ticket that stays */
+            into: string;
         };
         MessagePage: {
             results: components["schemas"]["MessageRow"][];
@@ -1657,6 +2473,17 @@ export interface components {
         NamedOut: {
             key: string;
             name: string;
+        };
+        NoticeRow: {
+            kind: string;
+            /** @enum {string} */
+            verdict: "taken" | "duplicate" | "late" | "wrong_amount" | "unknown" | "forged";
+            amount_fen: number | null;
+            /** Format: date-time */
+            at: string | null;
+            /** Format: date-time */
+            received_at: string;
+            repeats: number;
         };
         NotificationOut: {
             id: string;
@@ -1752,9 +2579,42 @@ export interface components {
                 [key: string]: string;
             };
         };
+        PatchedLevelChangeInRequest: {
+            name?: string;
+            name_en?: string | null;
+            discount_percent?: number;
+            threshold_fen?: number | null;
+            threshold_orders?: number | null;
+        };
         PatchedLocaleInRequest: {
             /** @enum {string} */
             locale?: "zh-CN" | "en";
+        };
+        PatchedPostChangeInRequest: {
+            prepay?: boolean;
+            fee_fen?: number;
+            is_active?: boolean;
+        };
+        PatchedProductChangeInRequest: {
+            name?: string;
+            name_en?: string | null;
+            category?: string;
+            attribute?: string | null;
+            unit?: string;
+            price_fen?: number;
+            prescription_only?: boolean;
+            is_active?: boolean;
+        };
+        PatchedPromotionChangeInRequest: {
+            name?: string;
+            name_en?: string | null;
+            /** Format: date */
+            starts_on?: string;
+            /** Format: date */
+            ends_on?: string;
+            discount_percent?: number;
+            is_active?: boolean;
+            products?: string[];
         };
         PatchedPublishInRequest: {
             title?: string;
@@ -1768,12 +2628,84 @@ export interface components {
             /** @description group keys; none = everybody */
             groups?: string[];
         };
+        PatchedScheduleChangeInRequest: {
+            start_hour?: number;
+            end_hour?: number;
+            per_hour?: number;
+            /**
+             * @description open: the doctor comes after all
+             * @enum {string}
+             */
+            state?: "open";
+        };
         PauseOut: {
             key: string;
             /** @enum {string} */
             kind: "not_ready" | "rest";
             title: components["schemas"]["Title"];
             minutes: number | null;
+        };
+        PaymentDetail: {
+            number: string;
+            ticket: string | null;
+            purpose: string;
+            clinic: string | null;
+            /** @description masked name */
+            customer: string | null;
+            customer_id: string | null;
+            amount_fen: number;
+            received_fen: number;
+            /** @description held by refunds or given back */
+            refund_fen: number;
+            /** @enum {string} */
+            way: "link" | "ivr" | "fund" | "desk";
+            /** @enum {string} */
+            state: "asked" | "paid" | "expired" | "cancelled" | "failed" | "in_doubt" | "refunded" | "part_refunded";
+            code: string | null;
+            /** Format: date-time */
+            asked_at: string;
+            /** Format: date-time */
+            deadline_at: string | null;
+            /** Format: date-time */
+            paid_at: string | null;
+            asked_by: components["schemas"]["Person"] | null;
+            confirmed_by: components["schemas"]["Person"] | null;
+            desk_way: string | null;
+            desk_reference: string | null;
+            notices: components["schemas"]["NoticeRow"][];
+            refunds: components["schemas"]["RefundRow"][];
+        };
+        PaymentPage: {
+            results: components["schemas"]["PaymentRow"][];
+            next: string | null;
+        };
+        PaymentRow: {
+            number: string;
+            ticket: string | null;
+            purpose: string;
+            clinic: string | null;
+            /** @description masked name */
+            customer: string | null;
+            customer_id: string | null;
+            amount_fen: number;
+            received_fen: number;
+            /** @description held by refunds or given back */
+            refund_fen: number;
+            /** @enum {string} */
+            way: "link" | "ivr" | "fund" | "desk";
+            /** @enum {string} */
+            state: "asked" | "paid" | "expired" | "cancelled" | "failed" | "in_doubt" | "refunded" | "part_refunded";
+            code: string | null;
+            /** Format: date-time */
+            asked_at: string;
+            /** Format: date-time */
+            deadline_at: string | null;
+            /** Format: date-time */
+            paid_at: string | null;
+        };
+        Person: {
+            number: string;
+            name: string;
         };
         PersonOut: {
             number: string;
@@ -1801,6 +2733,73 @@ export interface components {
             live: {
                 [key: string]: string;
             };
+        };
+        PostInRequest: {
+            doctor: string;
+            clinic: string;
+            department: string;
+            /** @default false */
+            prepay: boolean;
+            /** @default 0 */
+            fee_fen: number;
+        };
+        PostOut: {
+            id: string;
+            clinic: components["schemas"]["KeyedOut"];
+            department: components["schemas"]["KeyedOut"];
+            prepay: boolean;
+            fee_fen: number;
+            is_active: boolean;
+        };
+        ProductInRequest: {
+            key: string;
+            name: string;
+            name_en?: string | null;
+            category: string;
+            attribute?: string | null;
+            unit: string;
+            price_fen: number;
+            /** @default false */
+            prescription_only: boolean;
+        };
+        ProductOut: {
+            key: string;
+            name: string;
+            name_en: string | null;
+            category: string;
+            attribute: string | null;
+            unit: string;
+            price_fen: number;
+            prescription_only: boolean;
+            is_active: boolean;
+            stock: components["schemas"]["StockOut"][];
+        };
+        PromotionInRequest: {
+            key: string;
+            name: string;
+            name_en?: string | null;
+            /** Format: date */
+            starts_on: string;
+            /** Format: date */
+            ends_on: string;
+            discount_percent: number;
+            /** @description keys; none: for all products */
+            products?: string[];
+        };
+        PromotionOut: {
+            key: string;
+            name: string;
+            name_en: string | null;
+            /** Format: date */
+            starts_on: string;
+            /** Format: date */
+            ends_on: string;
+            /** @description percent off */
+            discount_percent: number;
+            is_active: boolean;
+            all_products: boolean;
+            /** @description their keys */
+            products: string[];
         };
         PublishInRequest: {
             title: string;
@@ -1846,7 +2845,10 @@ export interface components {
             unread: number;
         };
         ReasonInRequest: {
-            /** @default  */
+            /**
+             * @description a code, never a text about the patient
+             * @default other
+             */
             reason: string;
         };
         ReasonOut: {
@@ -1872,6 +2874,79 @@ export interface components {
         };
         ReassignResults: {
             results: components["schemas"]["ReassignResult"][];
+        };
+        ReconciliationOut: {
+            /** Format: date */
+            day: string;
+            /** Format: date-time */
+            fetched_at: string | null;
+            agrees: boolean | null;
+            rows: components["schemas"]["ReconciliationRow"][];
+            strangers: components["schemas"]["Stranger"][];
+        };
+        ReconciliationRow: {
+            clinic: string;
+            paid_fen: number;
+            refunded_fen: number;
+            desk_fen: number;
+            fund_fen: number;
+            provider_paid_fen: number | null;
+            provider_refunded_fen: number | null;
+            difference_fen: number | null;
+        };
+        RedeemInRequest: {
+            redeemable: string;
+            /** @description made by the browser: the same again redeems nothing more */
+            key: string;
+        };
+        RedeemableInRequest: {
+            key: string;
+            name: string;
+            name_en?: string | null;
+            points: number;
+            amount_fen?: number | null;
+            product?: string | null;
+            /** @enum {string|null} */
+            scheme?: "ordinary" | "vip" | null;
+            level?: string | null;
+            /** Format: date */
+            starts_on?: string | null;
+            /** Format: date */
+            ends_on?: string | null;
+        };
+        RedeemableOut: {
+            key: string;
+            name: string;
+            name_en: string | null;
+            level: components["schemas"]["LevelOut"] | null;
+            points: number;
+            amount_fen: number | null;
+            product: string | null;
+            /** Format: date */
+            starts_on: string | null;
+            /** Format: date */
+            ends_on: string | null;
+        };
+        RefundPage: {
+            results: components["schemas"]["RefundRow"][];
+            next: string | null;
+        };
+        RefundRow: {
+            number: string;
+            payment: string;
+            ticket: string | null;
+            amount_fen: number;
+            reason: string;
+            /** @enum {string} */
+            state: "wanted" | "approved" | "rejected" | "executing" | "done" | "failed";
+            code: string | null;
+            asked_by: components["schemas"]["Person"] | null;
+            approved_by: components["schemas"]["Person"] | null;
+            executed_by: components["schemas"]["Person"] | null;
+            /** Format: date-time */
+            asked_at: string;
+            /** Format: date-time */
+            done_at: string | null;
         };
         RegisterInRequest: {
             nickname?: string;
@@ -1940,6 +3015,30 @@ export interface components {
                 [key: string]: string;
             };
         };
+        ScheduleInRequest: {
+            post: number;
+            /** Format: date */
+            date: string;
+            start_hour: number;
+            end_hour: number;
+            per_hour: number;
+        };
+        ScheduleRow: {
+            id: number;
+            post: number;
+            doctor: components["schemas"]["DoctorOut"];
+            clinic: components["schemas"]["NamedOut"];
+            department: components["schemas"]["NamedOut"];
+            /** Format: date */
+            date: string;
+            start_hour: number;
+            end_hour: number;
+            per_hour: number;
+            /** @enum {string} */
+            state: "open" | "suspended";
+            free: number;
+            taken: number;
+        };
         Sent: {
             command: string;
         };
@@ -1965,6 +3064,12 @@ export interface components {
             permissions: string[];
             groups: components["schemas"]["LedGroupOut"][];
             locale: string | null;
+        };
+        SetLevelInRequest: {
+            /** @enum {string} */
+            scheme: "ordinary" | "vip";
+            level: string;
+            reason: string;
         };
         SignInInRequest: {
             groups: string[];
@@ -1996,9 +3101,46 @@ export interface components {
             reason: string;
             minutes?: number | null;
         };
+        StockInRequest: {
+            clinic: string;
+            quantity: number;
+        };
+        StockOut: {
+            clinic: components["schemas"]["KeyedOut"];
+            quantity: number;
+            /** @description quantity less what is reserved */
+            available: number;
+        };
+        Stranger: {
+            kind: string;
+            amount_fen: number;
+            id: string;
+        };
         SubtypeOut: {
             key: string;
             title: components["schemas"]["Title"];
+        };
+        SuggestionRow: {
+            /** Format: date */
+            date: string;
+            hour: number;
+            doctor: components["schemas"]["DoctorOut"];
+            clinic: components["schemas"]["NamedOut"];
+            department: components["schemas"]["NamedOut"];
+            free: number;
+            total: number;
+            prepay: boolean;
+            fee_fen: number;
+            /** @enum {string} */
+            kind: "same_doctor_later" | "same_department_here" | "same_department_elsewhere" | "same_doctor_elsewhere";
+        };
+        SuspendInRequest: {
+            /** @description a code: illness, leave, meeting, other */
+            reason: string;
+        };
+        SuspendedOut: {
+            /** @description appointments whose flow was told */
+            told: number;
         };
         TableOut: {
             columns: components["schemas"]["ColumnOut"][];
@@ -2181,7 +3323,11 @@ export interface components {
             answers: {
                 [key: string]: unknown;
             }[];
-            can: "withdraw"[];
+            can: ("withdraw" | "urge" | "merge")[];
+            returns: number;
+            urges: number;
+            former: string | null;
+            merged_into: string | null;
         };
         TicketPage: {
             results: components["schemas"]["TicketRow"][];
@@ -2386,6 +3532,276 @@ export interface operations {
             };
         };
     };
+    appointments_list: {
+        parameters: {
+            query?: {
+                clinic?: string;
+                cursor?: string;
+                date?: string;
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppointmentPage"];
+                };
+            };
+        };
+    };
+    appointments_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppointmentRow"];
+                };
+            };
+        };
+    };
+    appointments_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonInRequest"];
+                "multipart/form-data": components["schemas"]["ReasonInRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppointmentRow"];
+                };
+            };
+        };
+    };
+    appointments_check_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CheckInInRequest"];
+                "multipart/form-data": components["schemas"]["CheckInInRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppointmentRow"];
+                };
+            };
+        };
+    };
+    appointments_reschedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonInRequest"];
+                "multipart/form-data": components["schemas"]["ReasonInRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppointmentRow"];
+                };
+            };
+        };
+    };
+    appointments_free: {
+        parameters: {
+            query?: {
+                clinic?: string;
+                days?: number;
+                department?: string;
+                doctor?: string;
+                /** @description YYYY-MM-DD; today when absent */
+                from?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreeRow"][];
+                };
+            };
+        };
+    };
+    schedules_list: {
+        parameters: {
+            query?: {
+                clinic?: string;
+                days?: number;
+                doctor?: string;
+                from?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleRow"][];
+                };
+            };
+        };
+    };
+    schedules_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleInRequest"];
+                "multipart/form-data": components["schemas"]["ScheduleInRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleRow"];
+                };
+            };
+        };
+    };
+    schedules_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedScheduleChangeInRequest"];
+                "multipart/form-data": components["schemas"]["PatchedScheduleChangeInRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleRow"];
+                };
+            };
+        };
+    };
+    schedules_suspend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SuspendInRequest"];
+                "multipart/form-data": components["schemas"]["SuspendInRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuspendedOut"];
+                };
+            };
+        };
+    };
+    appointments_suggestions: {
+        parameters: {
+            query: {
+                ticket: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuggestionRow"][];
+                };
+            };
+        };
+    };
     block_list_retrieve: {
         parameters: {
             query?: {
@@ -2486,6 +3902,355 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TagOut"];
+                };
+            };
+        };
+    };
+    clinics_list: {
+        parameters: {
+            query?: {
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClinicOut"][];
+                };
+            };
+        };
+    };
+    clinics_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClinicInRequest"];
+                "multipart/form-data": components["schemas"]["ClinicInRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClinicOut"];
+                };
+            };
+        };
+    };
+    clinics_catalogue: {
+        parameters: {
+            query?: {
+                kind?: "diagnosis" | "symptom" | "treatment";
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CatalogueOut"][];
+                };
+            };
+        };
+    };
+    clinics_decoction_centres: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyedOut"][];
+                };
+            };
+        };
+    };
+    clinics_departments: {
+        parameters: {
+            query?: {
+                clinic?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyedOut"][];
+                };
+            };
+        };
+    };
+    clinics_doctors: {
+        parameters: {
+            query?: {
+                clinic?: string;
+                department?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClinicDoctorOut"][];
+                };
+            };
+        };
+    };
+    clinics_set_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostInRequest"];
+                "multipart/form-data": components["schemas"]["PostInRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PostOut"];
+                };
+            };
+        };
+    };
+    clinics_change_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedPostChangeInRequest"];
+                "multipart/form-data": components["schemas"]["PatchedPostChangeInRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PostOut"];
+                };
+            };
+        };
+    };
+    clinics_products: {
+        parameters: {
+            query?: {
+                clinic?: string;
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProductOut"][];
+                };
+            };
+        };
+    };
+    clinics_add_product: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProductInRequest"];
+                "multipart/form-data": components["schemas"]["ProductInRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProductOut"];
+                };
+            };
+        };
+    };
+    clinics_change_product: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedProductChangeInRequest"];
+                "multipart/form-data": components["schemas"]["PatchedProductChangeInRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProductOut"];
+                };
+            };
+        };
+    };
+    clinics_set_stock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StockInRequest"];
+                "multipart/form-data": components["schemas"]["StockInRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StockOut"];
+                };
+            };
+        };
+    };
+    clinics_promotions: {
+        parameters: {
+            query?: {
+                /** @description those that run on this day; without: all, newest first */
+                on?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromotionOut"][];
+                };
+            };
+        };
+    };
+    clinics_promote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromotionInRequest"];
+                "multipart/form-data": components["schemas"]["PromotionInRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromotionOut"];
+                };
+            };
+        };
+    };
+    clinics_change_promotion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedPromotionChangeInRequest"];
+                "multipart/form-data": components["schemas"]["PatchedPromotionChangeInRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromotionOut"];
                 };
             };
         };
@@ -2609,6 +4374,126 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HistoryRowOut"][];
+                };
+            };
+        };
+    };
+    membership_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembershipOut"];
+                };
+            };
+        };
+    };
+    membership_add_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CardInRequest"];
+                "multipart/form-data": components["schemas"]["CardInRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembershipOut"];
+                };
+            };
+        };
+    };
+    membership_set_level: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetLevelInRequest"];
+                "multipart/form-data": components["schemas"]["SetLevelInRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembershipOut"];
+                };
+            };
+        };
+    };
+    membership_redeem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedeemInRequest"];
+                "multipart/form-data": components["schemas"]["RedeemInRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembershipOut"];
+                };
+            };
+        };
+    };
+    membership_redeemables_of: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedeemableOut"][];
                 };
             };
         };
@@ -2930,6 +4815,94 @@ export interface operations {
             };
         };
     };
+    membership_levels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LevelTermsOut"][];
+                };
+            };
+        };
+    };
+    membership_change_level: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedLevelChangeInRequest"];
+                "multipart/form-data": components["schemas"]["PatchedLevelChangeInRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LevelTermsOut"];
+                };
+            };
+        };
+    };
+    membership_redeemables: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedeemableOut"][];
+                };
+            };
+        };
+    };
+    membership_offer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedeemableInRequest"];
+                "multipart/form-data": components["schemas"]["RedeemableInRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedeemableOut"];
+                };
+            };
+        };
+    };
     messages_list: {
         parameters: {
             query?: {
@@ -2997,6 +4970,98 @@ export interface operations {
             };
         };
     };
+    payments_list: {
+        parameters: {
+            query?: {
+                clinic?: string;
+                cursor?: string;
+                customer?: string;
+                day?: string;
+                state?: string[];
+                ticket?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentPage"];
+                };
+            };
+        };
+    };
+    payments_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentDetail"];
+                };
+            };
+        };
+    };
+    payments_reconciliation_retrieve: {
+        parameters: {
+            query: {
+                day: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReconciliationOut"];
+                };
+            };
+        };
+    };
+    payments_reconciliation_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DayInRequest"];
+                "multipart/form-data": components["schemas"]["DayInRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DayIn"];
+                };
+            };
+        };
+    };
     purposes_list: {
         parameters: {
             query?: never;
@@ -3031,6 +5096,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReasonOut"][];
+                };
+            };
+        };
+    };
+    refunds_list: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                state?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefundPage"];
                 };
             };
         };
@@ -3875,6 +5962,65 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TicketDetail"];
                 };
+            };
+        };
+    };
+    tickets_merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeInRequest"];
+                "multipart/form-data": components["schemas"]["MergeInRequest"];
+            };
+        };
+        responses: {
+            /** @description No response body */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No response body */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    tickets_urge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No response body */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
