@@ -24,8 +24,8 @@ def full(centre: Centre) -> Centre:
 def test_one_waits_until_two_hours_before_the_day_begins_there(full: Centre):
     wang, lin = full.case(), full.case()
     said = wang.wait()
-    assert (
-        (said["position"] == 1 and said["expires_at"] == "2026-11-24T07:00:00+08:00") or said["expires_at"].endswith("Z")
+    assert (said["position"] == 1 and said["expires_at"] == "2026-11-24T07:00:00+08:00") or said["expires_at"].endswith(
+        "Z"
     )
     assert wang.row.state == "waiting" and lin.wait()["position"] == 2
 

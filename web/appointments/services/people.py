@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import IntegrityError, transaction
+
 from web.appointments.models import Appointment
 from web.common import seals
 from web.common.masking import mask_name
@@ -24,25 +26,36 @@ def of(business_key: str) -> Appointment:
 
 
 def wish(business_key: str, submission: Any = None) -> Appointment:
-    """The row of this case, made at the first question about a place; the patient's name comes from the form's answers.
-
-    Only the instance that holds its lock comes here, so the row is made once.
-    """
+    """The row of this case, made at the first question about a place; the patient's name and relation come from the form's answers, the
+    last one that says them."""
     found = Appointment.objects.filter(business_key=business_key).first()
-    ticket = tickets.by_key(business_key)
-    customer = ticket.customer if ticket else None
-    answers = (getattr(submission, "data", submission) or {}) if submission else {}
-    name = answers.get(NAME) or workflow.answer_of(business_key, NAME) or (customer.name if customer else "")
-    if found is not None and (not name or token_of(customer, name, business_key) == found.patient_token):
+    answers = (getattr(submission, "data", None) or {}) if submission else {}
+    if found is not None and not answers.get(NAME):
         return found
-    relation = answers.get(RELATION) or workflow.answer_of(business_key, RELATION)
-    appointment = found or Appointment(business_key=business_key, ticket=ticket)
-    appointment.customer = customer
-    appointment.patient_name, appointment.patient_masked = name or None, mask_name(name) or None
-    appointment.patient_token = token_of(customer, name, business_key)
-    appointment.relation = relation or None
-    appointment.save()
-    return appointment
+    ticket = found.ticket if found else tickets.by_key(business_key)
+    customer = ticket.customer if ticket else None
+    name = answers.get(NAME) or workflow.answer_of(business_key, NAME) or (customer.name if customer else "")
+    token = token_of(customer, name, business_key)
+    if found is not None and token == found.patient_token:
+        return found
+    relation = answers.get(RELATION) or (None if answers.get(NAME) else workflow.answer_of(business_key, RELATION))
+    facts = {
+        "customer": customer,
+        "patient_name": name or None,
+        "patient_masked": mask_name(name) or None,
+        "patient_token": token,
+        "relation": relation or None,
+    }
+    if found is None:
+        try:
+            with transaction.atomic():
+                return Appointment.objects.create(business_key=business_key, ticket=ticket, **facts)
+        except IntegrityError:  # another act of the same case was quicker
+            return Appointment.objects.get(business_key=business_key)
+    for column, value in facts.items():
+        setattr(found, column, value)
+    found.save(update_fields=list(facts))
+    return found
 
 
 def token_of(customer: Customer | None, name: str, business_key: str) -> str:
@@ -57,7 +70,7 @@ def is_blocked(appointment: Appointment) -> bool:
     tokens = [ticket.caller_token] if ticket and ticket.caller_token else []
     if appointment.customer_id:
         tokens += PhoneNumber.objects.filter(customer=appointment.customer_id).values_list("token", flat=True)
-    return any(routing.is_blocked(token, "appointment") or routing.is_blocked(token) for token in set(tokens))
+    return routing.any_blocked(tokens)
 
 
 def visit_kind(appointment: Appointment, doctor_id: int) -> str:

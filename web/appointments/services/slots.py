@@ -75,7 +75,8 @@ def hold(
     """Keep a place for this appointment for HOLD. A place it holds already elsewhere goes back once the new one is taken; one that is
     booked stays until it is released (`moved`). Keys of clinic, department and doctor; `date` YYYY-MM-DD and `hour` at the centre."""
     post, day, refused = _find(clinic, department, doctor, date)
-    _remember_wish(appointment, clinic, department, doctor, day, hour)
+    if post is not None:
+        _remember_wish(appointment, post, day, hour)
     if refused is None:
         refused = _refusal(appointment, post, day, hour, now)
     if refused is None:
@@ -93,6 +94,7 @@ def hold(
                 _give_back_other_holds(appointment, slot)
                 return _has_place(appointment, slot, post, now)
             refused = Held("full", field="hour", reason="full")
+    appointment.save()
     audit("appointment.refused", appointment.subject, outcome=refused.outcome, reason=refused.reason)
     return refused
 
@@ -102,19 +104,20 @@ def _find(clinic: str, department: str, doctor: str, day: str) -> tuple[Post | N
         wanted = date.fromisoformat(day)
     except ValueError:
         return None, None, Held("off", field="date", reason="bad_date")
-    rows = {
+    post = (
+        Post.objects.filter(clinic__key=clinic, department__key=department, doctor__key=doctor)
+        .select_related("doctor", "clinic", "department")
+        .first()
+    )
+    if post is not None and all(row.is_active for row in (post, post.doctor, post.clinic, post.department)):
+        return post, wanted, None
+    known = {
         "clinic": Clinic.objects.filter(key=clinic, is_active=True),
         "department": Department.objects.filter(key=department, is_active=True),
         "doctor": Doctor.objects.filter(key=doctor, is_active=True),
     }
-    for field, found in rows.items():
-        if not found.exists():
-            return None, wanted, Held("off", field=field, reason="unknown")
-    post = Post.objects.filter(
-        clinic__key=clinic, department__key=department, doctor__key=doctor, is_active=True
-    ).select_related("doctor", "clinic", "department")
-    post = post.first()
-    return post, wanted, None if post else Held("off", field="doctor", reason="not_here")
+    field = next((field for field, rows in known.items() if not rows.exists()), None)
+    return post, wanted, Held("off", field=field or "doctor", reason="unknown" if field else "not_here")
 
 
 def _refusal(appointment: Appointment, post: Post, day: date, hour: int, now: datetime) -> Held | None:
@@ -131,27 +134,24 @@ def _refusal(appointment: Appointment, post: Post, day: date, hour: int, now: da
     return None
 
 
-def _remember_wish(appointment, clinic: str, department: str, doctor: str, day: date | None, hour: int) -> None:
-    """The first wish is what was wanted; any later one is a recommendation (W-70…W-73)."""
-    found = {
-        "clinic": Clinic.objects.filter(key=clinic).first(),
-        "doctor": Doctor.objects.filter(key=doctor).first(),
-        "date": day,
-        "hour": hour,
-    }
-    if appointment.wanted_date is None and appointment.wanted_hour is None:
-        found["department"] = Department.objects.filter(key=department).first()
-        for name, value in found.items():
+def _remember_wish(appointment: Appointment, post: Post, day: date, hour: int) -> None:
+    """The first wish is what was wanted; any later one, until he has a place, is a recommendation (W-70…W-73)."""
+    found = {"clinic": post.clinic, "doctor": post.doctor, "date": day, "hour": hour}
+    if appointment.wanted_date is None:
+        for name, value in {**found, "department": post.department}.items():
             setattr(appointment, f"wanted_{name}", value)
             setattr(appointment, name, value)
-        appointment.save()
         return
-    before = (appointment.wanted_clinic, appointment.wanted_doctor, appointment.wanted_date, appointment.wanted_hour)
-    if appointment.booked_at is None and before != tuple(found.values()):
+    wanted = (
+        appointment.wanted_clinic_id,
+        appointment.wanted_doctor_id,
+        appointment.wanted_date,
+        appointment.wanted_hour,
+    )
+    if appointment.booked_at is None and wanted != (post.clinic_id, post.doctor_id, day, hour):
         for name, value in found.items():
             setattr(appointment, f"recommended_{name}", value)
         appointment.recommended_state = "failed"
-        appointment.save()
 
 
 def _held_already(appointment: Appointment, post: Post, day: date, hour: int) -> Slot | None:

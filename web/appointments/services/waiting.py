@@ -122,23 +122,29 @@ def offer(slot: Slot, *, now: datetime) -> Waiting | None:
         expires_at__gt=now,
     ).exclude(offered_slot=slot)  # it went by him already
     for row in _in_order(waiting.select_related("appointment"), is_returned=slot.is_returned):
-        if _offer_to(row, slot, now):
-            return row
+        try:
+            if _offer_to(row, slot, now):
+                return row
+        except _Gone:
+            return None
     return None
 
 
+class _Gone(Exception):
+    """Somebody else has the place."""
+
+
 def _offer_to(waiting: Waiting, slot: Slot, now: datetime) -> bool:
-    until, appointment = now + OFFER_TIME, waiting.appointment
+    """False when he cannot have it: he sits with another doctor then, or waits no longer. _Gone when the place is not free any more."""
+    until, appointment, offers = now + OFFER_TIME, waiting.appointment, waiting.offers + 1
     try:
         with transaction.atomic():
-            mine = Waiting.objects.filter(pk=waiting.pk, state=Waiting.WAITING)
-            offers = waiting.offers + 1
-            if not mine.update(state=Waiting.OFFERED, offered_slot=slot, offered_until=until, offers=offers):
-                return False
             if not slots.take(slot.pk, appointment, slot.date, slot.hour, state=Slot.HELD, until=until):
-                transaction.set_rollback(True)
-                return False
-    except slots.Elsewhere:  # he sits with another doctor then
+                raise _Gone
+            mine = Waiting.objects.filter(pk=waiting.pk, state=Waiting.WAITING)
+            if not mine.update(state=Waiting.OFFERED, offered_slot=slot, offered_until=until, offers=offers):
+                raise slots.Elsewhere
+    except slots.Elsewhere:
         return False
     jobs.receive(
         "slot.offered",
