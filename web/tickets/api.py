@@ -45,6 +45,10 @@ class StartFlowIn(serializers.Serializer):
     data = serializers.DictField(child=serializers.JSONField(), required=False)
 
 
+class MergeIn(serializers.Serializer):
+    into = serializers.CharField(max_length=30, help_text="number of the ticket that stays")
+
+
 class StartedOut(serializers.Serializer):
     ticket = serializers.CharField()
     instance = serializers.IntegerField()
@@ -57,6 +61,14 @@ def find(model, user, pk, *, called: str):
     if row is None:
         raise NotFound(what=called)
     return row
+
+
+def ticket_of(user, number: str) -> Ticket:
+    """The ticket when the user may see it, else NotFound."""
+    ticket = scope(Ticket.objects.filter(number=number), user).first()
+    if ticket is None:
+        raise NotFound(what="ticket")
+    return ticket
 
 
 class Tickets(Idempotent, APIView):
@@ -117,20 +129,34 @@ def _found_by(text: str) -> Q:
 class OneTicket(APIView):
     @extend_schema(responses=views.TicketDetail, operation_id="tickets_read")
     def get(self, request, number: str):
-        ticket = scope(Ticket.objects.filter(number=number), request.user).first()
-        if ticket is None:
-            raise NotFound(what="ticket")
-        return Response(views.detail(ticket, request.user))
+        return Response(views.detail(ticket_of(request.user, number), request.user))
 
 
 class Withdraw(Idempotent, APIView):
     @extend_schema(request=None, responses={202: None, 409: None}, operation_id="tickets_withdraw")
     def post(self, request, number: str):
         """Take one's own application back while it is being decided; the flow ends at once."""
-        ticket = scope(Ticket.objects.filter(number=number), request.user).first()
-        if ticket is None:
-            raise NotFound(what="ticket")
-        services.withdraw(ticket, acting_user=request.user)
+        services.withdraw(ticket_of(request.user, number), acting_user=request.user)
+        return Response(status=202)
+
+
+class Urge(Idempotent, APIView):
+    @extend_schema(request=None, responses={202: None, 409: None}, operation_id="tickets_urge")
+    def post(self, request, number: str):
+        """The customer asks how long it takes: counted, and the open work gets more urgent."""
+        services.urge(ticket_of(request.user, number), acting_user=request.user)
+        return Response(status=202)
+
+
+class Merge(Idempotent, APIView):
+    @extend_schema(request=MergeIn, responses={202: None, 409: None}, operation_id="tickets_merge")
+    def post(self, request, number: str):
+        """This ticket is the same case as `into`: it ends, its calls go over."""
+        ticket = ticket_of(request.user, number)
+        asked = MergeIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        into = ticket_of(request.user, asked.validated_data["into"])
+        services.merge(ticket, into, acting_user=request.user)
         return Response(status=202)
 
 
@@ -189,5 +215,7 @@ urlpatterns = [
     path("tickets/block-wish", BlockWish.as_view()),
     path("tickets/<str:number>", OneTicket.as_view()),
     path("tickets/<str:number>/withdraw", Withdraw.as_view()),
+    path("tickets/<str:number>/urge", Urge.as_view()),
+    path("tickets/<str:number>/merge", Merge.as_view()),
     path("flows/<str:key>/start", StartFlow.as_view()),
 ]

@@ -14,6 +14,8 @@ from web.workflow import services as workflow
 
 from . import links, services
 
+WORST_RATING = 3
+
 
 @jobs.handler("call.missed")
 def call_missed(job) -> None:
@@ -26,6 +28,15 @@ def call_missed(job) -> None:
     services.want_outbound(
         source=services.MISSED_CALL, number=call.number, customer=customer, call=call, group=_group_of(call)
     )
+
+
+@jobs.handler("call.rated")
+def call_rated(job) -> None:
+    """P-33: the caller pressed the worst of the keys 1-3 after his call. What he was unhappy about becomes a complaint, once."""
+    call = Call.objects.filter(pk=job.payload["call"]).select_related("customer").first()
+    if call is None or call.rating is None or call.rating < WORST_RATING:
+        return
+    services.complain(source=services.LOW_RATING, call=call, customer=call.customer)
 
 
 @jobs.handler("call.delivered")

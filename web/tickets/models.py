@@ -40,6 +40,13 @@ class Ticket(models.Model):
     state = models.CharField(max_length=30, default="open")
     outcome = models.CharField(max_length=40, blank=True, null=True)
     repeats = models.IntegerField(default=1, help_text="missed calls gathered in this ticket (S-46)")
+    returns = models.IntegerField(default=0, help_text="times the case went back to who had handled it (W-84)")
+    urges = models.IntegerField(default=0, help_text="times the customer asked how long it takes")
+    former = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="reopened_as",
+        help_text="the settled case this one takes up again",
+    )  # fmt: skip
+    merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged")
     last_repeat_at = models.DateTimeField(null=True, blank=True)
     gather_key = models.CharField(
         max_length=80, blank=True, null=True, help_text="source:number token; one open ticket each"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
+from web.accounts import services as accounts
 from web.accounts.models import Group, User
 from web.calls import services as calls
 from web.calls.models import Call, Purpose
@@ -26,6 +28,9 @@ from .events import TicketChanged, TicketOpened
 from .models import Ticket, TicketCall, TicketSequence
 
 MISSED_CALL = "missed_call"
+LOW_RATING = "low_rating"
+# Where a complaint comes from when nobody is on the phone (9.2).
+COMPLAINT_SOURCES = ("wechat", "website", "email", LOW_RATING)
 # REQUIREMENTS 6.2: where an outbound task may come from. Gathered: one open ticket per source and number (S-46).
 OUTBOUND_SOURCES = {
     MISSED_CALL: True,
@@ -58,6 +63,18 @@ class NothingToWithdraw(DomainError):
     """The application is decided, or its flow knows no withdrawal."""
 
     code, status = "nothing_to_withdraw", 409
+
+
+class NotWaiting(DomainError):
+    """The flow of this ticket is over, or draws nothing for this act."""
+
+    code, status = "ticket_not_waiting", 409
+
+
+class CannotMerge(DomainError):
+    """`why`: same, other_kind, other_customer, closed (the one to merge into), merged (already)."""
+
+    code, status = "cannot_merge", 409
 
 
 def next_number() -> str:
@@ -226,6 +243,22 @@ def _add_to_open(key: str, call: Call | None) -> Ticket | None:
     return ticket
 
 
+@transaction.atomic
+def complain(
+    *, source: str, customer: Customer | None = None, call: Call | None = None, number: str | None = None
+) -> Ticket:
+    """A complaint nobody took down on the phone: written by WeChat, website or mail, or a call that was rated low (P-33; one for each
+    call). It waits in the pool of the complaint's first lane. A blocked number is no reason to refuse it."""
+    if source not in COMPLAINT_SOURCES:
+        raise BadInput("unknown_source", fields={"source": [{"code": "unknown"}]})
+    key = f"{source}:call:{call.pk}" if call else None
+    if key and (known := Ticket.objects.filter(kind="complaint", source=source, call=call).first()):
+        return known
+    return open_ticket(
+        acting_user=None, kind="complaint", customer=customer, call=call, number=number, source=source, gather_key=key
+    )
+
+
 def by_key(business_key: str) -> Ticket | None:
     """The ticket behind a flow's business key, or None for a flow without one."""
     kind, _, number = (business_key or "").partition(":")
@@ -271,6 +304,78 @@ def withdraw(ticket: Ticket, *, acting_user: User) -> None:
     message = f"{name}:{ticket.pk}:{clock.now().isoformat()}"
     jobs.receive(name, message_id=message, business_key=ticket.key, payload={"by": acting_user.number})
     audit.audit("ticket.withdrawn", f"ticket:{ticket.pk}", actor=acting_user, kind=ticket.kind)
+
+
+@transaction.atomic
+def urge(ticket: Ticket, *, acting_user: User) -> None:
+    """The customer asks how long it takes: the flow hears `<kind>.urged`, counts and hurries. NotWaiting when it does not listen."""
+    accounts.require(acting_user, "tickets.open")
+    _tell_flow(ticket, "urged", acting_user, {})
+    audit.audit("ticket.urged", f"ticket:{ticket.pk}", actor=acting_user, kind=ticket.kind)
+
+
+@transaction.atomic
+def merge(ticket: Ticket, into: Ticket, *, acting_user: User) -> None:
+    """Two tickets are one case: this one ends as merged, its calls go over to the other. For those who may reassign work.
+    CannotMerge when they do not fit together, NotWaiting when the flow draws no merging."""
+    accounts.require(acting_user, "tasks.reassign")
+    if why := _why_apart(ticket, into):
+        raise CannotMerge(why=why)
+    if not Ticket.objects.open().filter(pk=ticket.pk, merged_into=None).update(merged_into=into):
+        raise CannotMerge(why="merged")
+    _tell_flow(ticket, "merged", acting_user, {"into": into.number})
+    for link in TicketCall.objects.filter(ticket=ticket):
+        TicketCall.objects.get_or_create(ticket=into, call_id=link.call_id, defaults={"role": "merged", "at": link.at})
+    person = into.customer.subject if into.customer else ""
+    audit.audit("ticket.merged", f"ticket:{ticket.pk}", actor=acting_user, person=person, into=f"ticket:{into.pk}")
+    publish(TicketChanged(into.pk))
+
+
+def _why_apart(ticket: Ticket, into: Ticket) -> str:
+    """Why these two cannot be one case; "" when they can."""
+    if ticket.pk == into.pk:
+        return "same"
+    if ticket.kind != into.kind:
+        return "other_kind"
+    if ticket.customer_id != into.customer_id and ticket.customer_id and into.customer_id:
+        return "other_customer"
+    if not (ticket.customer_id and into.customer_id) and ticket.caller_token != into.caller_token:
+        return "other_customer"
+    # Locked until the end of this transaction: two that are merged into each other at once would both be lost.
+    target = Ticket.objects.select_for_update().get(pk=into.pk)
+    return "closed" if target.closed_at or target.merged_into_id else ""
+
+
+ACTS = {"urge": "urged", "merge": "merged"}
+
+
+def acts_of(ticket: Ticket, user: User) -> list[str]:
+    """What this user may do with the ticket as a whole now: withdraw, urge, merge."""
+    waits = {name for _, name in workflow.awaited_by([ticket.key], [f"{ticket.kind}.{act}" for act in ACTS.values()])}
+    may = {
+        "urge": accounts.has_permission(user, "tickets.open"),
+        "merge": accounts.has_permission(user, "tasks.reassign"),
+    }
+    found = [act for act, heard in ACTS.items() if may[act] and f"{ticket.kind}.{heard}" in waits]
+    return (["withdraw"] if can_withdraw(ticket, user) else []) + found
+
+
+def _tell_flow(ticket: Ticket, what: str, acting_user: User, payload: dict[str, Any]) -> None:
+    name = f"{ticket.kind}.{what}"
+    if not workflow.is_awaited(name, business_key=ticket.key):
+        raise NotWaiting()
+    message = f"{name}:{ticket.pk}:{clock.now().isoformat()}"
+    jobs.receive(name, message_id=message, business_key=ticket.key, payload={"by": acting_user.number, **payload})
+
+
+def former_case(ticket: Ticket, *, days: int) -> Ticket | None:
+    """The last settled case of the same kind by the same customer (else number) that was closed in the last `days`; not what was
+    withdrawn or merged."""
+    who = Q(customer=ticket.customer_id) if ticket.customer_id else Q(caller_token=ticket.caller_token)
+    if not (ticket.customer_id or ticket.caller_token):
+        return None
+    settled = Ticket.objects.filter(who, kind=ticket.kind, closed_at__gte=clock.now() - timedelta(days=days))
+    return settled.exclude(pk=ticket.pk).exclude(outcome__in=("withdrawn", "merged")).order_by("-closed_at").first()
 
 
 @transaction.atomic

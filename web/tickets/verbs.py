@@ -105,6 +105,42 @@ def count_repeat(context) -> dict:
     return {"repeats": ticket.repeats}
 
 
+@verb(
+    "tickets.former_case",
+    params={"properties": {"days": {"type": "integer", "minimum": 1}}, "required": ["days"]},
+    result={"properties": {"former": TEXT}, "required": ["former"]},
+)
+def former_case(context, *, days: int) -> dict:
+    """The same customer had such a case settled a few days ago: the two are linked. Answers its number, "" when there is none."""
+    ticket = services.by_key_or_fail(context.business_key)
+    former = services.former_case(ticket, days=days)
+    if former is None:
+        return {"former": ""}
+    Ticket.objects.filter(pk=ticket.pk).update(former=former)
+    publish(TicketChanged(ticket.pk))
+    return {"former": former.number}
+
+
+@verb("tickets.count_return", result={"properties": {"returns": {"type": "integer"}}, "required": ["returns"]})
+def count_return(context) -> dict:
+    """W-84: the case went back; how often by now, over all who handle it."""
+    return {"returns": _count(context, "returns")}
+
+
+@verb("tickets.count_urge", result={"properties": {"urges": {"type": "integer"}}, "required": ["urges"]})
+def count_urge(context) -> dict:
+    """The customer asked how long it takes; how often by now."""
+    return {"urges": _count(context, "urges")}
+
+
+def _count(context, column: str) -> int:
+    ticket = services.by_key_or_fail(context.business_key)
+    Ticket.objects.filter(pk=ticket.pk).update(**{column: F(column) + 1})
+    ticket.refresh_from_db(fields=[column])
+    publish(TicketChanged(ticket.pk))
+    return getattr(ticket, column)
+
+
 @verb("tickets.set_state", params={"properties": {"state": TEXT}, "required": ["state"]})
 def set_state(context, *, state: str) -> None:
     ticket = services.by_key_or_fail(context.business_key)

@@ -63,7 +63,11 @@ class TicketDetail(TicketRow):
     tasks = serializers.ListField(child=serializers.DictField())
     timeline = TimelineRow(many=True)
     answers = serializers.ListField(child=serializers.DictField())
-    can = serializers.ListField(child=serializers.ChoiceField(["withdraw"]))
+    can = serializers.ListField(child=serializers.ChoiceField(["withdraw", "urge", "merge"]))
+    returns = serializers.IntegerField()
+    urges = serializers.IntegerField()
+    former = serializers.CharField(allow_null=True)
+    merged_into = serializers.CharField(allow_null=True)
 
 
 def person(user) -> dict | None:
@@ -102,7 +106,13 @@ def detail(ticket: Ticket, user) -> dict:
     """TicketDetail; `task` = the open task of this user, the first one when there are several."""
     ticket = (
         Ticket.objects.select_related(
-            "customer__member__level", "owner", "group", "opened_by", "instance__version__definition"
+            "customer__member__level",
+            "owner",
+            "group",
+            "opened_by",
+            "former",
+            "merged_into",
+            "instance__version__definition",
         )
         .defer("instance__state")
         .get(pk=ticket.pk)
@@ -130,5 +140,9 @@ def detail(ticket: Ticket, user) -> dict:
         "tasks": [workflow.task_row(task, user) for task in tasks],
         "timeline": workflow.timeline(ticket.instance) if ticket.instance_id else [],
         "answers": workflow.answers_of(ticket.instance, user) if ticket.instance_id else [],
-        "can": ["withdraw"] if services.can_withdraw(ticket, user) else [],
+        "can": services.acts_of(ticket, user),
+        "returns": ticket.returns,
+        "urges": ticket.urges,
+        "former": ticket.former.number if ticket.former_id else None,
+        "merged_into": ticket.merged_into.number if ticket.merged_into_id else None,
     }

@@ -100,6 +100,26 @@ def tell_user(context, *, user: str, about: str) -> dict:
     return {}
 
 
+@verb("workflow.who_answered", result={"properties": {"user": TEXT}, "required": ["user"]})
+def who_answered(context) -> dict:
+    """The 工号 of the person whose act led here, "" when it was the clock or a message."""
+    return {"user": getattr(context.actor, "number", None) or ""}
+
+
+@verb("workflow.hurry", result={"properties": {"tasks": {"type": "integer"}}, "required": ["tasks"]})
+def hurry(context) -> dict:
+    """Every open task of this case gets one step more urgent and its owner, or pool, is told; how many there are."""
+    tasks = list(UserTask.objects.filter(instance=_instance(context), state=UserTask.OPEN).select_related("assignee"))
+    for task in tasks:
+        higher = max(task.priority - 1, 1)
+        UserTask.objects.filter(pk=task.pk).update(priority=higher, version=F("version") + 1)
+        for user in _receivers(task):
+            due = task.due_at.isoformat() if task.due_at else None
+            accounts.notify(user, "task_reminder", {"title": task.title, "due_at": due}, ref=f"task:{task.pk}")
+        publish(UserTaskChanged(task.pk))
+    return {"tasks": len(tasks)}
+
+
 def _tell(context, user: User, about: str) -> None:
     instance = _instance(context)
     task = next(iter(referred(UserTask.objects.filter(instance=instance), about)), None)
