@@ -6,7 +6,7 @@ from web.appointments.services.acts import CANCEL, CHECKED_IN, RESCHEDULE, possi
 from web.appointments.services.errors import NotWaiting, ScheduleTaken
 from web.appointments.services.free import search, suggestions
 from web.appointments.services.people import of, wish
-from web.appointments.services.schedules import add, change, local_day, reopen, suspend, tomorrow
+from web.appointments.services.schedules import Plan, add, change, lay_out, local_day, reopen, suspend, tomorrow
 from web.appointments.services.slots import Held, check_in, confirm, end, expire_overdue, fail, hold, release
 from web.appointments.services.waiting import join, lapse, leave, offer, offer_free_places, refuse_offer, take_offer
 
@@ -16,6 +16,7 @@ __all__ = [
     "RESCHEDULE",
     "Held",
     "NotWaiting",
+    "Plan",
     "ScheduleTaken",
     "add",
     "change",
@@ -27,6 +28,7 @@ __all__ = [
     "hold",
     "join",
     "lapse",
+    "lay_out",
     "leave",
     "local_day",
     "of",

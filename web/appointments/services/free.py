@@ -10,6 +10,7 @@ from django.db.models import Count, Q, QuerySet
 
 from web.appointments.models import Appointment, Schedule, Slot, starts_at
 from web.clinics.models import Post
+from web.places.models import Clinic
 
 MOST = 20
 MOST_OF_A_KIND = 5
@@ -85,7 +86,7 @@ def search(
 
 def suggestions(appointment: Appointment, now: datetime) -> list[dict[str, Any]]:
     """At most MOST rows with a free place, each with `kind`, in the order of A6: the same doctor later, the same department in the clinic,
-    in another clinic, the same doctor in another clinic; nearest to the wish first. No kind takes more than MOST_OF_A_KIND while others
+    in another clinic, the same doctor in another clinic; clinics of the same city, then nearest to the wish first. No kind takes more than MOST_OF_A_KIND while others
     have something to offer."""
     clinic, department, doctor = (
         appointment.wanted_clinic_id,
@@ -117,8 +118,19 @@ def suggestions(appointment: Appointment, now: datetime) -> list[dict[str, Any]]
             kinds["same_doctor_elsewhere"].append(row)
         elif row["department"]["key"] == section:
             kinds["same_department_here" if is_here else "same_department_elsewhere"].append(row)
+    city = set(Clinic.objects.filter(region=appointment.wanted_clinic.region_id).values_list("key", flat=True))
+
+    def distance(row: dict[str, Any]) -> tuple:
+        return (
+            row["clinic"]["key"] not in city,
+            row["date"],
+            abs(row["hour"] - wish[1]),
+            row["hour"],
+            row["doctor"]["key"],
+        )
+
     for found in kinds.values():
-        found.sort(key=lambda row: (row["date"], abs(row["hour"] - wish[1]), row["hour"], row["doctor"]["key"]))
+        found.sort(key=distance)
     quota = {kind: min(len(found), MOST_OF_A_KIND) for kind, found in kinds.items()}
     for kind, found in kinds.items():
         quota[kind] += min(MOST - sum(quota.values()), len(found) - quota[kind])

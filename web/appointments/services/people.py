@@ -25,15 +25,15 @@ def of(business_key: str) -> Appointment:
     return found
 
 
-def wish(business_key: str, submission: Any = None) -> Appointment:
+def wish(business_key: str, submission: Any = None, *, customer: Customer | None = None) -> Appointment:
     """The row of this case, made at the first question about a place; the patient's name and relation come from the form's answers, the
-    last one that says them."""
+    last one that says them. `customer` of a case without a ticket."""
     found = Appointment.objects.filter(business_key=business_key).first()
     answers = (getattr(submission, "data", None) or {}) if submission else {}
     if found is not None and not answers.get(NAME):
         return found
     ticket = found.ticket if found else tickets.by_key(business_key)
-    customer = ticket.customer if ticket else None
+    customer = ticket.customer if ticket else customer
     name = answers.get(NAME) or workflow.answer_of(business_key, NAME) or (customer.name if customer else "")
     token = token_of(customer, name, business_key)
     if found is not None and token == found.patient_token:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -32,9 +34,7 @@ def require_clinic(user: Any, clinic_id: int) -> None:
 
 
 @transaction.atomic
-def add(
-    post: Post, *, day: date, start_hour: int, end_hour: int, per_hour: int, acting_user: Any, by: str = ""
-) -> Schedule:
+def add(post: Post, *, day: date, start_hour: int, end_hour: int, per_hour: int, acting_user: Any) -> Schedule:
     """A new schedule with its slots. BadInput names the field and why: past, too_far, bad_hours, capacity, off (doctor, post or clinic
     not active), overlaps (the doctor is somewhere at these hours, also where he is suspended; facts clinic, start_hour, end_hour)."""
     if acting_user is not None:
@@ -48,7 +48,7 @@ def add(
                 start_hour=start_hour,
                 end_hour=end_hour,
                 per_hour=per_hour,
-                created_by=getattr(acting_user, "number", None) or by or None,
+                created_by=getattr(acting_user, "number", None),
             )
             _make_slots(schedule, range(start_hour, end_hour), range(1, per_hour + 1))
     except IntegrityError:  # two people put the doctor into the same hours at once
@@ -56,6 +56,45 @@ def add(
     audit("schedule.added", f"schedule:{schedule.pk}", actor=acting_user, date=day, post=post.pk, per_hour=per_hour)
     _offer(schedule)
     return schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One line of a plan: `post` from `start_hour` to `end_hour` on `day`, `per_hour` patients an hour."""
+
+    post: Post
+    day: date
+    start_hour: int
+    end_hour: int
+    per_hour: int
+
+
+@transaction.atomic
+def lay_out(plans: Iterable[Plan], *, by: str = "") -> int:
+    """Many schedules at once, from another system or for a demonstration. A line whose doctor is somewhere at these hours already, also by a
+    line before it, is left out. How many were added."""
+    plans = list(plans)
+    days = [plan.day for plan in plans]
+    taken: dict[tuple[int, date], list[tuple[int, int]]] = {}
+    known = Schedule.objects.filter(date__gte=min(days), date__lte=max(days)) if days else Schedule.objects.none()
+    for doctor, day, first, last in known.values_list("post__doctor", "date", "start_hour", "end_hour"):
+        taken.setdefault((doctor, day), []).append((first, last))
+    new = []
+    for plan in plans:
+        there = taken.setdefault((plan.post.doctor_id, plan.day), [])
+        if any(first < plan.end_hour and plan.start_hour < last for first, last in there):
+            continue
+        there.append((plan.start_hour, plan.end_hour))
+        hours = {"start_hour": plan.start_hour, "end_hour": plan.end_hour, "per_hour": plan.per_hour}
+        new.append(Schedule(post=plan.post, date=plan.day, created_by=by or None, **hours))
+    Schedule.objects.bulk_create(new, batch_size=500)
+    rows = (
+        slot
+        for schedule in new
+        for slot in _slots(schedule, range(schedule.start_hour, schedule.end_hour), range(1, schedule.per_hour + 1))
+    )
+    Slot.objects.bulk_create(rows, batch_size=500)
+    return len(new)
 
 
 def _check(post: Post, day: date, start_hour: int, end_hour: int, per_hour: int) -> None:
@@ -84,23 +123,17 @@ def _refuse_overlap(post: Post, day: date, start_hour: int, end_hour: int, *, bu
 
 
 def _make_slots(schedule: Schedule, hours: range, places: range) -> None:
-    post, known = schedule.post, set(schedule.slots.values_list("hour", "seq"))
-    state = Slot.FREE if schedule.state == Schedule.OPEN else Slot.OFF
-    Slot.objects.bulk_create(
-        Slot(
-            schedule=schedule,
-            doctor_id=post.doctor_id,
-            clinic_id=post.clinic_id,
-            department_id=post.department_id,
-            date=schedule.date,
-            hour=hour,
-            seq=seq,
-            state=state,
-        )
-        for hour in hours
-        for seq in places
-        if (hour, seq) not in known
-    )
+    known = set(schedule.slots.values_list("hour", "seq"))
+    wanted = _slots(schedule, hours, places)
+    Slot.objects.bulk_create(slot for slot in wanted if (slot.hour, slot.seq) not in known)
+
+
+def _slots(schedule: Schedule, hours: range, places: range) -> Iterator[Slot]:
+    post, state = schedule.post, Slot.FREE if schedule.state == Schedule.OPEN else Slot.OFF
+    where = {"doctor_id": post.doctor_id, "clinic_id": post.clinic_id, "department_id": post.department_id}
+    for hour in hours:
+        for seq in places:
+            yield Slot(schedule=schedule, date=schedule.date, hour=hour, seq=seq, state=state, **where)
 
 
 @transaction.atomic

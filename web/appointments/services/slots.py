@@ -155,6 +155,8 @@ def _remember_wish(appointment: Appointment, post: Post, day: date, hour: int) -
 
 
 def _held_already(appointment: Appointment, post: Post, day: date, hour: int) -> Slot | None:
+    if appointment.slot_id is None:
+        return None
     return Slot.objects.filter(
         appointment=appointment, state=Slot.HELD, doctor=post.doctor_id, clinic=post.clinic_id, date=day, hour=hour
     ).first()

@@ -13,6 +13,8 @@ from web.agents import services as agents
 from web.agents.models import SkillGroup
 from web.announcements import services as announcements
 from web.announcements.models import Announcement
+from web.appointments import services as appointments
+from web.appointments.models import Slot
 from web.calendars import services as calendars
 from web.calls.models import Purpose, PurposeSubtype
 from web.clinics import services as clinics
@@ -46,6 +48,8 @@ def load(password: str, *, renew: bool) -> list[dict[str, Any]]:
     patients()
     members()
     lists()
+    doctors_at_work()
+    full_tomorrow()
     return people
 
 
@@ -134,6 +138,39 @@ def clinics_at_work() -> None:
     for row in read("organisation")["users"]:
         for kind in row.get("answers_for", ()):
             clinics.add_contact(places[row["clinic"]], User.objects.get(number=row["number"]), kind)
+
+
+def doctors_at_work() -> None:
+    """Where they are today and the next fourteen days: in the morning at their first post, in the afternoon at the other one; a day off a
+    week for each, but for the one whom everybody wants."""
+    today, plans = appointments.local_day(clock.now()), []
+    posts: dict[int, list[Post]] = {}
+    for post in Post.objects.filter(is_active=True).select_related("doctor").order_by("pk"):
+        posts.setdefault(post.doctor_id, []).append(post)
+    for number, (first, *others) in enumerate(posts.values()):
+        hours = [(first, 9, 12), (others[0], 14, 17) if others else (first, 14, 16)]
+        for day in (today + timedelta(days=ahead) for ahead in range(15)):
+            if first.doctor.key == WANTED or (number + day.weekday()) % 7:
+                plans += [appointments.Plan(post, day, *span, 2 if post.prepay else 3) for post, *span in hours]
+    appointments.lay_out(plans, by="demo")
+
+
+WANTED = "xie-zhongan"
+
+
+@transaction.atomic
+def full_tomorrow() -> None:
+    """The doctor everybody wants has no place left tomorrow: the second recommendation can be shown."""
+    now = clock.now()
+    day, patients = appointments.tomorrow(now), list(Customer.objects.order_by("pk"))
+    free = Slot.objects.filter(doctor__key=WANTED, date=day, state=Slot.FREE).order_by("hour", "seq")
+    for customer, slot in zip(patients, free.select_related("clinic", "department"), strict=False):
+        case = appointments.wish(f"demo:{day}:{slot.pk}", customer=customer)
+        held = appointments.hold(
+            case, clinic=slot.clinic.key, department=slot.department.key, doctor=WANTED, date=day.isoformat(), hour=slot.hour, now=now
+        )  # fmt: skip
+        if held.slot:
+            appointments.confirm(case, int(held.slot), payment="", now=now)
 
 
 @transaction.atomic
