@@ -41,7 +41,7 @@ def tell(appointment: Appointment, name: str, *, reason: str, acting_user: Any, 
         raise NotWaiting(state=appointment.state)
     jobs.receive(
         name,
-        message_id=f"{name}:{appointment.pk}:{clock.now().isoformat()}",
+        message_id=f"{name}:{appointment.pk}:{acting_user.number}:{clock.now().isoformat()}",
         business_key=appointment.business_key,
         payload={"by": acting_user.number, "reason": reason, **payload},
     )

@@ -86,8 +86,8 @@ def search(
 
 def suggestions(appointment: Appointment, now: datetime) -> list[dict[str, Any]]:
     """At most MOST rows with a free place, each with `kind`, in the order of A6: the same doctor later, the same department in the clinic,
-    in another clinic, the same doctor in another clinic; clinics of the same city, then nearest to the wish first. No kind takes more than MOST_OF_A_KIND while others
-    have something to offer."""
+    in another clinic, the same doctor in another clinic. Clinics of the same city first, then what is nearest to the wish. No kind takes
+    more than MOST_OF_A_KIND while others have something to offer."""
     clinic, department, doctor = (
         appointment.wanted_clinic_id,
         appointment.wanted_department_id,
