@@ -74,7 +74,7 @@ class PaymentGateway(Protocol):
         ...
 
     def query(self, key: str) -> ProviderPayment:
-        """What became of it."""
+        """What became of it; an open one with its link, as ask() answers."""
         ...
 
     def cancel(self, key: str) -> ProviderPayment:

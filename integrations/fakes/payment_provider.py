@@ -333,7 +333,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(401, {"code": "bad_signature"})
         acts = {
             "/payments": self._ask,
-            "/payments/query": lambda asked: provider.ledger.query(asked["key"]),
+            "/payments/query": lambda asked: self._with_link(provider.ledger.query(asked["key"])),
             "/payments/cancel": lambda asked: provider.ledger.cancel(asked["key"]),
             "/refunds": self._refund,
             "/refunds/query": lambda asked: provider.ledger.refund_query(asked["key"]),
@@ -363,7 +363,10 @@ class _Handler(BaseHTTPRequestHandler):
         provider.callbacks.setdefault(key, asked.get("callback") or "")
         if is_new and provider.auto_pay is not None:
             threading.Thread(target=self._pay_by_itself, args=(provider, key), daemon=True).start()
-        return {**answer, "link": f"{provider.url}/pay/{answer['id']}"}
+        return self._with_link(answer)
+
+    def _with_link(self, answer: dict[str, Any]) -> dict[str, Any]:
+        return {**answer, "link": f"{self.server.url}/pay/{answer['id']}"} if answer.get("id") else answer
 
     @staticmethod
     def _pay_by_itself(provider: Provider, key: str) -> None:

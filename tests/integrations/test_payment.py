@@ -125,7 +125,7 @@ def test_a_reset_after_accepting_leaves_doubt_and_asking_by_key_settles_it(provi
     with pytest.raises(AdapterError) as refused:
         ask(port)
     assert refused.value.in_doubt and not refused.value.permanent
-    assert port.query("k-1").state == "open"
+    assert (port.query("k-1").state, port.query("k-1").link) == ("open", f"{provider.url}/pay/pay-1")
     assert port.query("k-2").state == "unknown"
     assert len(provider.ledger.requests) == 1
 

@@ -55,11 +55,14 @@ class Gateway:
         return answer
 
     def ask(self, key, amount_fen, deadline, description, way="link"):
-        answer = self._do("ask", lambda: self.ledger.ask(key, amount_fen, way=way))
-        return _payment({**answer, "link": f"https://pay.example/{answer['id']}"})
+        return self._linked(self._do("ask", lambda: self.ledger.ask(key, amount_fen, way=way)))
 
     def query(self, key):
-        return _payment(self._do("query", lambda: self.ledger.query(key)))
+        return self._linked(self._do("query", lambda: self.ledger.query(key)))
+
+    @staticmethod
+    def _linked(answer):
+        return _payment({**answer, "link": f"https://pay.example/{answer.get('id')}"})
 
     def cancel(self, key):
         return _payment(self._do("cancel", lambda: self.ledger.cancel(key)))

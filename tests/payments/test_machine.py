@@ -165,7 +165,7 @@ class World:
 
 @pytest.mark.req("W-53", "W-99", "P-12")
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(acts=st.lists(ACTS, min_size=4, max_size=22))
 def test_in_any_order_the_book_and_the_ledger_agree_in_the_end(cast, acts) -> None:

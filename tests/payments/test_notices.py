@@ -371,3 +371,17 @@ def test_a_storm_of_duplicate_reordered_forged_late_and_early_notices_has_one_ef
     charges = PaymentNotice.objects.exclude(charge=None)
     assert charges.count() == len(requests) == charges.filter(verdict__in=("taken", "late")).count()
     assert tickets.by_key("ticket:T-none") is None
+
+
+@pytest.mark.req("P-12")
+def test_of_two_late_charges_the_case_takes_one_and_the_other_goes_back(client, cast, late_hook):
+    deploy()
+    late_hook(lambda request: True)
+    request = asked()
+    services.close(request)
+    for charge in ("charge-1", "charge-2"):
+        assert post(client, event(request, charge=charge)).json() == {"verdict": "late"}
+    work()
+    row = again(request)
+    assert (row.state, row.received_fen, row.refund_fen) == (PaymentRequest.PAID, 2 * FEE, FEE)
+    assert len(refund_tickets()) == 1

@@ -58,7 +58,8 @@ def notice(request: PaymentRequest, **given):
 def paid(cast) -> PaymentRequest:
     request = asked()
     work()
-    services.take_notice(notice(request))
+    charge = cast.ledger.pay(request.key)
+    services.take_notice(notice(request, charge=charge["id"]))
     return again(request)
 
 

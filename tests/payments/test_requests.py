@@ -74,7 +74,9 @@ class TestAsking:
         assert again(request).state == PaymentRequest.IN_DOUBT and cast.gateway.calls == ["ask"]
         cast.clock.forward(seconds=15)
         work()
-        assert again(request).state == PaymentRequest.ASKED
+        assert again(request).state == PaymentRequest.ASKED and again(request).link, (
+            "the answer brings the link as well"
+        )
         assert cast.gateway.calls == ["ask", "query"], "nothing is sent twice while it may have arrived"
 
     def test_a_provider_that_was_down_and_never_heard_of_it_is_asked_again(self, cast):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db import transaction
+
 from web.common.audit import audit
 from web.jobs.models import InboundMessage
 from web.payments import hooks
@@ -16,9 +18,11 @@ SOURCE = "late_payment"
 BACK = "refund"  # the flow
 
 
+@transaction.atomic
 def settle_late(notice: PaymentNotice) -> bool:
     """Decide about late money once its request is over; False while it is still open."""
-    request = PaymentRequest.objects.select_related("customer").get(pk=notice.request_id)
+    # Two charges at once must not both buy the same thing: one decides first.
+    request = PaymentRequest.objects.select_for_update().get(pk=notice.request_id)
     if request.is_open:
         return False
     over = PaymentRequest.objects.filter(

@@ -60,6 +60,7 @@ def decide_refund(refund: Refund, *, decision: str, acting_user: User | None) ->
     if not accounts.has_permission(acting_user, "payments.approve"):
         return "not_allowed"
     state = Refund.APPROVED if decision == "approve" else Refund.REJECTED
+    _lock(refund)
     # The asker is compared in the update itself: no way round it.
     others = Refund.objects.filter(pk=refund.pk, state=Refund.WANTED).exclude(asked_by=acting_user)
     if others.update(state=state, approved_by=acting_user, decided_at=clock.now()):
@@ -136,8 +137,7 @@ def settled(refund: Refund, *, done: bool, provider_id: str = "", code: str = ""
         values["provider_id"] = provider_id[:80]
     if not done:
         values["code"] = code[:40] or "failed"
-    # One row decides about the request's state, so that two refunds ending at once see each other.
-    request = PaymentRequest.objects.select_for_update().get(pk=refund.request_id)
+    request = _lock(refund)
     if not Refund.objects.filter(pk=refund.pk, attempt=refund.attempt, state__in=before).update(**values):
         return False
     refund.refresh_from_db()
@@ -154,6 +154,7 @@ def settled(refund: Refund, *, done: bool, provider_id: str = "", code: str = ""
 @transaction.atomic
 def drop_refund(refund: Refund, *, acting_user: User | None) -> None:
     """Nobody goes on with it: what it held is free again. RefundMovesMoney while the provider works on it; done or rejected stays."""
+    _lock(refund)
     idle = Refund.objects.filter(pk=refund.pk, state__in=(Refund.WANTED, Refund.APPROVED, Refund.FAILED))
     if idle.update(state=Refund.REJECTED, code="dropped", decided_at=clock.now()):
         _let_go(refund)
@@ -171,6 +172,11 @@ def query_refund(refund: Refund, *, key: str) -> None:
             "payment.refund_query", key=f"payment.refund_query:{key}"[:120], subject=refund.business_key,
             payload={"refund": refund.number, "attempt": refund.attempt},
         )  # fmt: skip
+
+
+def _lock(refund: Refund) -> PaymentRequest:
+    """The request's row before the refund's, everywhere: two refunds ending at once see each other, and nobody waits in a circle."""
+    return PaymentRequest.objects.select_for_update().get(pk=refund.request_id)
 
 
 def _let_go(refund: Refund) -> None:
