@@ -42,7 +42,7 @@ class FreeIn(serializers.Serializer):
     days = serializers.IntegerField(required=False, min_value=1, max_value=MOST_DAYS, default=7)
 
 
-class ListIn(serializers.Serializer):
+class AppointmentListIn(serializers.Serializer):
     clinic = serializers.CharField(max_length=40, required=False, allow_blank=True)
     date = serializers.DateField(required=False)
     state = serializers.CharField(max_length=120, required=False, allow_blank=True)
@@ -83,7 +83,7 @@ class CheckInIn(serializers.Serializer):
     arrived = serializers.BooleanField(default=True)
 
 
-class ReasonIn(serializers.Serializer):
+class AppointmentReasonIn(serializers.Serializer):
     reason = serializers.SlugField(max_length=40, default="other", help_text="a code, never a text about the patient")
 
 
@@ -140,7 +140,7 @@ class Appointments(APIView):
     )
     def get(self, request):
         """Clinic staff see their clinics', doctors their own, agents those of their tickets; `state` may be several, comma separated."""
-        asked = _read(ListIn, request.query_params)
+        asked = _read(AppointmentListIn, request.query_params)
         rows = scope(Appointment.objects.all(), request.user)
         if asked.get("clinic"):
             rows = rows.filter(clinic__key=asked["clinic"])
@@ -184,7 +184,7 @@ class _Tell(Idempotent, APIView):
     message = ""
 
     def tell(self, request, number: str) -> Response:
-        asked, appointment = _read(ReasonIn, request.data), _appointment(request, number)
+        asked, appointment = _read(AppointmentReasonIn, request.data), _appointment(request, number)
         services.tell(appointment, self.message, reason=asked["reason"], acting_user=request.user)
         return Response(appointment_row(appointment, request.user), status=202)
 
@@ -192,7 +192,7 @@ class _Tell(Idempotent, APIView):
 class Cancel(_Tell):
     message = services.CANCEL
 
-    @extend_schema(request=ReasonIn, responses={202: AppointmentRow}, operation_id="appointments_cancel")
+    @extend_schema(request=AppointmentReasonIn, responses={202: AppointmentRow}, operation_id="appointments_cancel")
     def post(self, request, number: str):
         """The patient does not come; the flow asks for the reason and whether money goes back."""
         return self.tell(request, number)
@@ -201,7 +201,7 @@ class Cancel(_Tell):
 class Reschedule(_Tell):
     message = services.RESCHEDULE
 
-    @extend_schema(request=ReasonIn, responses={202: AppointmentRow}, operation_id="appointments_reschedule")
+    @extend_schema(request=AppointmentReasonIn, responses={202: AppointmentRow}, operation_id="appointments_reschedule")
     def post(self, request, number: str):
         """Another time is wanted; the flow asks for it and keeps the old place until the new one is held."""
         return self.tell(request, number)

@@ -13,22 +13,22 @@ from . import services
 from .models import Appointment, Schedule, Slot, starts_at
 
 
-class NamedOut(serializers.Serializer):
+class PlaceNameOut(serializers.Serializer):
     key = serializers.CharField()
     name = serializers.CharField()
     name_en = serializers.CharField(allow_null=True)
 
 
-class DoctorOut(NamedOut):
+class DoctorNameOut(PlaceNameOut):
     title = serializers.CharField(allow_null=True)
 
 
 class FreeRow(serializers.Serializer):
     date = serializers.DateField()
     hour = serializers.IntegerField()
-    doctor = DoctorOut()
-    clinic = NamedOut()
-    department = NamedOut()
+    doctor = DoctorNameOut()
+    clinic = PlaceNameOut()
+    department = PlaceNameOut()
     free = serializers.IntegerField()
     total = serializers.IntegerField()
     prepay = serializers.BooleanField()
@@ -49,9 +49,9 @@ class AppointmentRow(serializers.Serializer):
     patient_number = serializers.CharField(allow_null=True, help_text="患者编号 = 诊疗卡号 (W-37)")
     relation = serializers.CharField(allow_null=True)
     visit_kind = serializers.ChoiceField([kind for kind, _ in Appointment.KINDS])
-    clinic = NamedOut(allow_null=True)
-    department = NamedOut(allow_null=True)
-    doctor = DoctorOut(allow_null=True)
+    clinic = PlaceNameOut(allow_null=True)
+    department = PlaceNameOut(allow_null=True)
+    doctor = DoctorNameOut(allow_null=True)
     date = serializers.DateField(allow_null=True)
     hour = serializers.IntegerField(allow_null=True)
     visit_at = serializers.DateTimeField(allow_null=True)
@@ -72,9 +72,9 @@ class AppointmentPage(serializers.Serializer):
 class ScheduleRow(serializers.Serializer):
     id = serializers.IntegerField()
     post = serializers.IntegerField()
-    doctor = DoctorOut()
-    clinic = NamedOut()
-    department = NamedOut()
+    doctor = DoctorNameOut()
+    clinic = PlaceNameOut()
+    department = PlaceNameOut()
     date = serializers.DateField()
     start_hour = serializers.IntegerField()
     end_hour = serializers.IntegerField()

@@ -1757,6 +1757,13 @@ export interface components {
             results: components["schemas"]["AppointmentRow"][];
             next: string | null;
         };
+        AppointmentReasonInRequest: {
+            /**
+             * @description a code, never a text about the patient
+             * @default other
+             */
+            reason: string;
+        };
         AppointmentRow: {
             /** @description of its ticket */
             number: string | null;
@@ -1770,9 +1777,9 @@ export interface components {
             relation: string | null;
             /** @enum {string} */
             visit_kind: "first" | "return" | "other_doctor";
-            clinic: components["schemas"]["NamedOut"] | null;
-            department: components["schemas"]["NamedOut"] | null;
-            doctor: components["schemas"]["DoctorOut"] | null;
+            clinic: components["schemas"]["PlaceNameOut"] | null;
+            department: components["schemas"]["PlaceNameOut"] | null;
+            doctor: components["schemas"]["DoctorNameOut"] | null;
             /** Format: date */
             date: string | null;
             hour: number | null;
@@ -2144,7 +2151,7 @@ export interface components {
             ticket: string | null;
             task?: number | null;
         };
-        DoctorOut: {
+        DoctorNameOut: {
             key: string;
             name: string;
             name_en: string | null;
@@ -2243,9 +2250,9 @@ export interface components {
             /** Format: date */
             date: string;
             hour: number;
-            doctor: components["schemas"]["DoctorOut"];
-            clinic: components["schemas"]["NamedOut"];
-            department: components["schemas"]["NamedOut"];
+            doctor: components["schemas"]["DoctorNameOut"];
+            clinic: components["schemas"]["PlaceNameOut"];
+            department: components["schemas"]["PlaceNameOut"];
             free: number;
             total: number;
             prepay: boolean;
@@ -2734,6 +2741,11 @@ export interface components {
                 [key: string]: string;
             };
         };
+        PlaceNameOut: {
+            key: string;
+            name: string;
+            name_en: string | null;
+        };
         PostInRequest: {
             doctor: string;
             clinic: string;
@@ -2845,10 +2857,7 @@ export interface components {
             unread: number;
         };
         ReasonInRequest: {
-            /**
-             * @description a code, never a text about the patient
-             * @default other
-             */
+            /** @default  */
             reason: string;
         };
         ReasonOut: {
@@ -3026,9 +3035,9 @@ export interface components {
         ScheduleRow: {
             id: number;
             post: number;
-            doctor: components["schemas"]["DoctorOut"];
-            clinic: components["schemas"]["NamedOut"];
-            department: components["schemas"]["NamedOut"];
+            doctor: components["schemas"]["DoctorNameOut"];
+            clinic: components["schemas"]["PlaceNameOut"];
+            department: components["schemas"]["PlaceNameOut"];
             /** Format: date */
             date: string;
             start_hour: number;
@@ -3124,9 +3133,9 @@ export interface components {
             /** Format: date */
             date: string;
             hour: number;
-            doctor: components["schemas"]["DoctorOut"];
-            clinic: components["schemas"]["NamedOut"];
-            department: components["schemas"]["NamedOut"];
+            doctor: components["schemas"]["DoctorNameOut"];
+            clinic: components["schemas"]["PlaceNameOut"];
+            department: components["schemas"]["PlaceNameOut"];
             free: number;
             total: number;
             prepay: boolean;
@@ -3588,8 +3597,8 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["ReasonInRequest"];
-                "multipart/form-data": components["schemas"]["ReasonInRequest"];
+                "application/json": components["schemas"]["AppointmentReasonInRequest"];
+                "multipart/form-data": components["schemas"]["AppointmentReasonInRequest"];
             };
         };
         responses: {
@@ -3640,8 +3649,8 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["ReasonInRequest"];
-                "multipart/form-data": components["schemas"]["ReasonInRequest"];
+                "application/json": components["schemas"]["AppointmentReasonInRequest"];
+                "multipart/form-data": components["schemas"]["AppointmentReasonInRequest"];
             };
         };
         responses: {
