@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from integrations.payment.http_gateway import instant
 from integrations.signing import HEADER, TIMESTAMP, is_genuine
 from web.accounts import services as accounts
+from web.accounts.api import PersonOut
 from web.accounts.models import User
 from web.common.errors import BadInput, DomainError, NotAllowed, NotFound
 from web.common.idempotency import Idempotent
@@ -99,11 +100,6 @@ def read_notice(body: bytes) -> services.Notice:
 
 
 # --- what finance sees -----------------------------------------------------------------------------------------------
-class Person(serializers.Serializer):
-    number = serializers.CharField()
-    name = serializers.CharField()
-
-
 class PaymentRow(serializers.Serializer):
     number = serializers.CharField()
     ticket = serializers.CharField(allow_null=True)
@@ -144,9 +140,9 @@ class RefundRow(serializers.Serializer):
     reason = serializers.CharField()
     state = serializers.ChoiceField(Refund.STATES)
     code = serializers.CharField(allow_null=True)
-    asked_by = Person(allow_null=True)
-    approved_by = Person(allow_null=True)
-    executed_by = Person(allow_null=True)
+    asked_by = PersonOut(allow_null=True)
+    approved_by = PersonOut(allow_null=True)
+    executed_by = PersonOut(allow_null=True)
     asked_at = serializers.DateTimeField()
     done_at = serializers.DateTimeField(allow_null=True)
 
@@ -157,8 +153,8 @@ class RefundPage(serializers.Serializer):
 
 
 class PaymentDetail(PaymentRow):
-    asked_by = Person(allow_null=True)
-    confirmed_by = Person(allow_null=True)
+    asked_by = PersonOut(allow_null=True)
+    confirmed_by = PersonOut(allow_null=True)
     desk_way = serializers.CharField(allow_null=True)
     desk_reference = serializers.CharField(allow_null=True)
     notices = NoticeRow(many=True)
@@ -176,7 +172,7 @@ class ReconciliationRow(serializers.Serializer):
     difference_fen = serializers.IntegerField(allow_null=True)
 
 
-class Stranger(serializers.Serializer):
+class StatementStranger(serializers.Serializer):
     kind = serializers.CharField()
     amount_fen = serializers.IntegerField()
     id = serializers.CharField()
@@ -187,10 +183,10 @@ class ReconciliationOut(serializers.Serializer):
     fetched_at = serializers.DateTimeField(allow_null=True)
     agrees = serializers.BooleanField(allow_null=True)
     rows = ReconciliationRow(many=True)
-    strangers = Stranger(many=True)
+    strangers = StatementStranger(many=True)
 
 
-class DayIn(serializers.Serializer):
+class StatementDay(serializers.Serializer):
     day = serializers.DateField()
 
 
@@ -304,11 +300,11 @@ class Reconciliation(Idempotent, APIView):
         accounts.require(request.user, "payments.view")
         return Response(services.reconciliation(_day(request.query_params.get("day"))))
 
-    @extend_schema(request=DayIn, responses={202: DayIn})
+    @extend_schema(request=StatementDay, responses={202: StatementDay})
     def post(self, request):
         """Have the provider's statement of that day fetched once more."""
         accounts.require(request.user, "payments.handle")
-        asked = DayIn(data=request.data)
+        asked = StatementDay(data=request.data)
         asked.is_valid(raise_exception=True)
         if asked.validated_data["day"] > services.today():
             raise BadInput("bad_day", fields={"day": [{"code": "in_future"}]})

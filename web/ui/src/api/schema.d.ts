@@ -2122,14 +2122,6 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        DayIn: {
-            /** Format: date */
-            day: string;
-        };
-        DayInRequest: {
-            /** Format: date */
-            day: string;
-        };
         DelegateInRequest: {
             /** @default  */
             reason: string;
@@ -2675,8 +2667,8 @@ export interface components {
             deadline_at: string | null;
             /** Format: date-time */
             paid_at: string | null;
-            asked_by: components["schemas"]["Person"] | null;
-            confirmed_by: components["schemas"]["Person"] | null;
+            asked_by: components["schemas"]["PersonOut"] | null;
+            confirmed_by: components["schemas"]["PersonOut"] | null;
             desk_way: string | null;
             desk_reference: string | null;
             notices: components["schemas"]["NoticeRow"][];
@@ -2709,10 +2701,6 @@ export interface components {
             deadline_at: string | null;
             /** Format: date-time */
             paid_at: string | null;
-        };
-        Person: {
-            number: string;
-            name: string;
         };
         PersonOut: {
             number: string;
@@ -2891,7 +2879,7 @@ export interface components {
             fetched_at: string | null;
             agrees: boolean | null;
             rows: components["schemas"]["ReconciliationRow"][];
-            strangers: components["schemas"]["Stranger"][];
+            strangers: components["schemas"]["StatementStranger"][];
         };
         ReconciliationRow: {
             clinic: string;
@@ -2949,9 +2937,9 @@ export interface components {
             /** @enum {string} */
             state: "wanted" | "approved" | "rejected" | "executing" | "done" | "failed";
             code: string | null;
-            asked_by: components["schemas"]["Person"] | null;
-            approved_by: components["schemas"]["Person"] | null;
-            executed_by: components["schemas"]["Person"] | null;
+            asked_by: components["schemas"]["PersonOut"] | null;
+            approved_by: components["schemas"]["PersonOut"] | null;
+            executed_by: components["schemas"]["PersonOut"] | null;
             /** Format: date-time */
             asked_at: string;
             /** Format: date-time */
@@ -3110,6 +3098,19 @@ export interface components {
             reason: string;
             minutes?: number | null;
         };
+        StatementDay: {
+            /** Format: date */
+            day: string;
+        };
+        StatementDayRequest: {
+            /** Format: date */
+            day: string;
+        };
+        StatementStranger: {
+            kind: string;
+            amount_fen: number;
+            id: string;
+        };
         StockInRequest: {
             clinic: string;
             quantity: number;
@@ -3119,11 +3120,6 @@ export interface components {
             quantity: number;
             /** @description quantity less what is reserved */
             available: number;
-        };
-        Stranger: {
-            kind: string;
-            amount_fen: number;
-            id: string;
         };
         SubtypeOut: {
             key: string;
@@ -5056,8 +5052,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["DayInRequest"];
-                "multipart/form-data": components["schemas"]["DayInRequest"];
+                "application/json": components["schemas"]["StatementDayRequest"];
+                "multipart/form-data": components["schemas"]["StatementDayRequest"];
             };
         };
         responses: {
@@ -5066,7 +5062,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DayIn"];
+                    "application/json": components["schemas"]["StatementDay"];
                 };
             };
         };
