@@ -4,6 +4,7 @@ import csv
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,21 +36,26 @@ def clock() -> Iterator[HandClock]:
 
 
 # --- real servers ----------------------------------------------------------------------------------------------
+def folder_of_server() -> tempfile.TemporaryDirectory:
+    """Not among pytest's folders: those belong to root alone, and any other run that begins on this machine closes them again."""
+    return tempfile.TemporaryDirectory(prefix="zuoxi-server-", ignore_cleanup_errors=True)
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+def postgres() -> Iterator[servers.Server]:
     """A private PostgreSQL; .url is a DATABASE_URL."""
     try:
-        with servers.postgres(tmp_path_factory.mktemp("postgres")) as server:
+        with folder_of_server() as folder, servers.postgres(Path(folder)) as server:
             yield server
     except servers.Missing as missing:
         absent(str(missing))
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+def redis_server() -> Iterator[servers.Server]:
     """A private Redis; .url is a REDIS_URL."""
     try:
-        with servers.redis(tmp_path_factory.mktemp("redis")) as server:
+        with folder_of_server() as folder, servers.redis(Path(folder)) as server:
             yield server
     except servers.Missing as missing:
         absent(str(missing))
