@@ -20,6 +20,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -185,23 +186,28 @@ def check_all(arguments: list[str], *, everything: bool = False) -> None:
     print(f"set-up took {time.monotonic() - began:.0f} s", flush=True)
     python, script = [PYTHON, "-m"], [program]
     more = ["--slow"] if everything else []
-    steps = {
+    short = {
         "ruff": (ROOT, [*python, "ruff", "check", "."]),
         "import contracts": (ROOT, [VENV / PYTHON.parent.name / "lint-imports", "--no-cache"]),
-        "pytest": (
-            ROOT,
-            [*python, "pytest", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", *more, *arguments],
-        ),
-        "eslint": (UI, [*script, "node_modules/eslint/bin/eslint.js", "--max-warnings", "0", "src"]),
-        "vue-tsc": (UI, [*script, "node_modules/vue-tsc/bin/vue-tsc.js", "--noEmit"]),
         "vitest": (UI, [*script, "node_modules/vitest/vitest.mjs", "run"]),
+        "vue-tsc": (UI, [*script, "node_modules/vue-tsc/bin/vue-tsc.js", "--noEmit"]),
+        "eslint": (UI, [*script, "node_modules/eslint/bin/eslint.js", "--max-warnings", "0", "src"]),
     }
     results = []
-    for name, (folder, command) in steps.items():
+
+    def check(name: str, folder: Path, command: list, **output: object) -> str:
         start = time.monotonic()
-        print(f"\n=== {name}", flush=True)
-        done = subprocess.run([str(part) for part in command], cwd=folder, env=env if folder == UI else None)
+        done = subprocess.run([str(p) for p in command], cwd=folder, env=env if folder == UI else None, **output)
         results.append((name, done.returncode, time.monotonic() - start))
+        return f"\n=== {name}\n{done.stdout or ''}"
+
+    together = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "encoding": "utf-8"}
+    with ThreadPoolExecutor(2) as two:  # these use one core each; pytest uses both
+        for said in two.map(lambda item: check(item[0], *item[1], **together), short.items()):
+            print(said, flush=True)
+    print("\n=== pytest", flush=True)
+    workers = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+    check("pytest", ROOT, [*python, "pytest", *workers, *more, *arguments])
     print()
     for name, code, seconds in results:
         print(f"{'ok ' if code == 0 else 'RED'} {name:<17}{seconds:6.1f} s")
