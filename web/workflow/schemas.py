@@ -130,13 +130,17 @@ class TypedData(s.Serializer):
     by = TaskPerson(allow_null=True)
 
 
+class TaskViewer(TaskPerson):
+    since = s.DateTimeField()
+
+
 class TaskDetail(TaskRow):
     form = TaskForm(allow_null=True)
     data = s.DictField()
     draft = TypedData(allow_null=True)
     former_draft = TypedData(allow_null=True)
     submission = TypedData(allow_null=True)
-    viewers = TaskPerson(many=True)
+    viewers = TaskViewer(many=True)
     source = s.CharField(allow_null=True)
 
 

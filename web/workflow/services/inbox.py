@@ -216,10 +216,16 @@ def find(pk: int, user: User) -> UserTask:
     return task
 
 
+def may_read(pk: int, user: User) -> bool:
+    """Whether the user may read what is in the task; to see where it stands is not enough."""
+    tasks = UserTask.objects.filter(pk=pk)
+    return (tasks if sees_all(user) else tasks.filter(ordinary(user))).exists()
+
+
 def task_detail(task: UserTask, user: User) -> dict[str, Any]:
     """TaskRow + form, initial values, drafts and answers. One who sees it only to repair flows gets no content."""
     form = acts.form_of(task)
-    readable = sees_all(user) or UserTask.objects.filter(ordinary(user), pk=task.pk).exists()
+    readable = sees_all(user) or may_read(task.pk, user)
     fields = set(form.schema.get("properties", {})) if form else set()
     detail = {
         **task_row(task, user),
@@ -232,6 +238,7 @@ def task_detail(task: UserTask, user: User) -> dict[str, Any]:
         "source": None,
     }
     if readable:
+        detail["viewers"] = hooks.viewers(task.pk, user)
         own = Draft.objects.filter(task=task, user=user).select_related("user").first()
         detail["draft"] = _typed(own.data, own.at, own.user) if own else None
         former = former_draft(task, user)

@@ -2075,7 +2075,7 @@ export interface components {
             draft: components["schemas"]["TypedData"] | null;
             former_draft: components["schemas"]["TypedData"] | null;
             submission: components["schemas"]["TypedData"] | null;
-            viewers: components["schemas"]["TaskPerson"][];
+            viewers: components["schemas"]["TaskViewer"][];
         };
         TaskFlow: {
             key: string;
@@ -2136,6 +2136,12 @@ export interface components {
             about: string | null;
             /** @description grows with every change of the task */
             pos: number;
+        };
+        TaskViewer: {
+            number: string;
+            name: string;
+            /** Format: date-time */
+            since: string;
         };
         TicketDetail: {
             number: string;

@@ -207,7 +207,7 @@ export interface TaskDetail extends TaskRow {
   former_draft: Draft | null
   submission: Draft | null
   instance: string
-  viewers: Person[]
+  viewers: (Person & { since: Instant })[]
   source: Record<string, unknown> | null
 }
 export interface Completed { task: TaskRow; undo_until: Instant | null; next: TaskRow[] }

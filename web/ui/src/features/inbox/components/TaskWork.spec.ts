@@ -3,11 +3,15 @@ import { createPinia, setActivePinia } from 'pinia'
 import { createRouter, createMemoryHistory } from 'vue-router'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { TaskDetail } from '@/api/types'
-import { i18n } from '@/app/i18n'
+import { addMessages, i18n } from '@/app/i18n'
 import { useElement } from '@/design/element'
 import { wipeDrafts } from '@/design/form/drafts'
+import en from '../locales/en.json'
+import zh from '../locales/zh-CN.json'
 import { useInbox } from '../store'
 import TaskWork from './TaskWork.vue'
+
+addMessages({ 'zh-CN': { inbox: zh }, en: { inbox: en } })
 
 const wu = { number: '1024', name: '吴志强' }
 const zhang = { number: '1023', name: '张晓丽' }
@@ -87,5 +91,19 @@ describe('the task on the screen, when a snapshot swallowed the event', () => {
     await listIsRead()
     expect(offers('complete')).toBe(true)
     expect((wrapper.find('[data-testid=field-note]').element as HTMLInputElement).value).toBe('改约')
+  })
+})
+
+describe('colleagues who look at the same task', () => {
+  it('are named with number and since when, in one line that is read out politely', async () => {
+    const { wrapper } = await shown({ viewers: [{ ...zhang, since: new Date(2026, 10, 25, 14, 2).toISOString() }] })
+    const line = wrapper.find('[data-testid=task-viewers]')
+    expect(line.text()).toMatch(/1023 张晓丽 \(.*14:02 起\) 正在看本任务/)
+    expect(line.element.closest('[aria-live=polite]')).not.toBeNull()
+  })
+
+  it('are not mentioned when nobody looks', async () => {
+    const { wrapper } = await shown()
+    expect(wrapper.find('[data-testid=task-viewers]').exists()).toBe(false)
   })
 })
