@@ -23,6 +23,7 @@ from web.common.audit import audit
 from web.common.errors import BadInput
 from web.common.masking import mask_number
 from web.common.models import Mark
+from web.common.names import both
 from web.common.publishing import publish
 from web.common.scope import scope
 from web.customers import services as customers
@@ -469,7 +470,7 @@ def view(call: Call, agent: AgentProfile | None) -> dict[str, Any]:
         "muted": bool(leg and leg.is_muted),
         "number": call.number_masked or "",
         "area": area_view(call),
-        "queue": {"key": call.last_queue, "name": call.last_queue} if call.last_queue else None,
+        "queue": {"key": call.last_queue, "name": both(call.last_queue)} if call.last_queue else None,
         "called": call.called or "",
         "started_at": call.started_at,
         "answered_at": leg.answered_at if leg is not None else call.answered_at,

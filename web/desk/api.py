@@ -11,13 +11,9 @@ from rest_framework.views import APIView
 
 from web.accounts import services as accounts
 from web.calls.api import Area, PersonOut, TagOut, Title
+from web.common.names import Named
 
 from . import floor, pop
-
-
-class Named(serializers.Serializer):
-    key = serializers.CharField()
-    name = serializers.CharField()
 
 
 class CallViewOut(serializers.Serializer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from web.accounts.api import PersonOut
+from web.common.names import Named, named
 from web.common.scope import scope
 from web.customers import services as customers
 from web.workflow import services as workflow
@@ -27,7 +28,7 @@ class TicketRow(serializers.Serializer):
     caller = serializers.CharField(allow_null=True)
     vip = serializers.BooleanField()
     owner = PersonOut(allow_null=True)
-    group = serializers.DictField(allow_null=True)
+    group = Named(allow_null=True)
     opened_at = serializers.DateTimeField()
     due_at = serializers.DateTimeField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
@@ -88,7 +89,7 @@ def row(ticket: Ticket) -> dict:
         "caller": ticket.caller_masked,
         "vip": bool(ticket.customer_id and ticket.customer.is_vip),
         "owner": person(ticket.owner),
-        "group": {"key": ticket.group.key, "name": ticket.group.name} if ticket.group_id else None,
+        "group": named(ticket.group) if ticket.group_id else None,
         "opened_at": ticket.opened_at,
         "due_at": None if ticket.closed_at else due,
         "closed_at": ticket.closed_at,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rest_framework import serializers as s
 
+from web.common.names import BilingualName
+
 # -- asked -------------------------------------------------------------------------------------------------------------
 
 
@@ -72,11 +74,6 @@ class TaskPerson(s.Serializer):
     name = s.CharField()
 
 
-class BilingualName(s.Serializer):
-    zh = s.CharField()
-    en = s.CharField()
-
-
 class TaskFlow(s.Serializer):
     key = s.CharField()
     name = BilingualName()
@@ -86,7 +83,7 @@ class TaskFlow(s.Serializer):
 class TaskCandidateName(s.Serializer):
     kind = s.ChoiceField(["user", "group", "role", "leader"])
     key = s.CharField()
-    name = s.CharField()
+    name = BilingualName()
 
 
 class TaskRow(s.Serializer):

@@ -12,6 +12,7 @@ from web.accounts import services as accounts
 from web.accounts.models import Group, Membership, Role, User
 from web.common import clock
 from web.common.errors import BadInput, NotFound
+from web.common.names import both
 from web.common.paging import PAGE, keyset
 from web.common.scope import scope
 from web.workflow.models import Draft, ProcessInstance, Submission, TaskCandidate, UserTask
@@ -184,23 +185,24 @@ def _offered(ids: list[int]) -> dict[int, list[str]]:
     return found
 
 
-def _names_of(offered: dict[int, list[str]]) -> dict[str, dict[str, str]]:
-    """{kind, key, name} of every candidate key, one query per kind that occurs."""
+def _names_of(offered: dict[int, list[str]]) -> dict[str, dict[str, Any]]:
+    """{kind, key, name: {zh, en}} of every candidate key, one query per kind that occurs."""
     keys = {key for pool in offered.values() for key in pool}
-    names: dict[str, str] = {}
+    names: dict[str, dict[str, str]] = {}
     by_kind: dict[str, set[str]] = {}
     for key in keys:
         kind, _, name = key.partition(":")
         by_kind.setdefault("group" if kind == "leader" else kind, set()).add(name)
     for kind, model, column in (("role", Role, "key"), ("group", Group, "key"), ("user", User, "number")):
         if wanted := by_kind.get(kind):
-            found = model.objects.filter(**{f"{column}__in": wanted}).values_list(column, "name")
-            names |= {f"{kind}:{name}": title for name, title in found}
+            words = ("name", "name") if model is User else ("name", "name_en")
+            found = model.objects.filter(**{f"{column}__in": wanted}).values_list(column, *words)
+            names |= {f"{kind}:{name}": both(zh, en) for name, zh, en in found}
     result = {}
     for key in keys:
         kind, _, name = key.partition(":")
-        title = names.get(f"{'group' if kind == 'leader' else kind}:{name}", name)
-        result[key] = {"kind": kind, "key": name, "name": title}
+        title = names.get(f"{'group' if kind == 'leader' else kind}:{name}")
+        result[key] = {"kind": kind, "key": name, "name": title or both(name)}
     return result
 
 

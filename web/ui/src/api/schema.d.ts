@@ -1122,16 +1122,16 @@ export interface components {
     schemas: {
         AgentOut: {
             extension: string;
-            groups: components["schemas"]["NamedOut"][];
-            skills: components["schemas"]["NamedOut"][];
+            groups: components["schemas"]["Named"][];
+            skills: components["schemas"]["Named"][];
         };
         AgentRow: {
-            name: string;
             number: string;
+            name: string;
             extension: string | null;
             state: string;
-            skill_groups: components["schemas"]["NamedOut"][];
-            skills: components["schemas"]["NamedOut"][];
+            skill_groups: components["schemas"]["Named"][];
+            skills: components["schemas"]["Named"][];
         };
         AnnouncementOut: {
             id: string;
@@ -1509,10 +1509,6 @@ export interface components {
             id: string;
             owner: string;
         };
-        GroupOut: {
-            key: string;
-            name: string;
-        };
         HistoryRowOut: {
             /** Format: date-time */
             at: string;
@@ -1602,7 +1598,7 @@ export interface components {
         };
         LedGroupOut: {
             key: string;
-            name: string;
+            name: components["schemas"]["BilingualName"];
             leads: boolean;
         };
         LiftWishRequest: {
@@ -1652,11 +1648,7 @@ export interface components {
         };
         Named: {
             key: string;
-            name: string;
-        };
-        NamedOut: {
-            key: string;
-            name: string;
+            name: components["schemas"]["BilingualName"];
         };
         NotificationOut: {
             id: string;
@@ -2017,7 +2009,7 @@ export interface components {
             /** @enum {string} */
             kind: "user" | "group" | "role" | "leader";
             key: string;
-            name: string;
+            name: components["schemas"]["BilingualName"];
         };
         TaskCompleted: {
             task: components["schemas"]["TaskRow"];
@@ -2159,9 +2151,7 @@ export interface components {
             caller: string | null;
             vip: boolean;
             owner: components["schemas"]["PersonOut"] | null;
-            group: {
-                [key: string]: unknown;
-            } | null;
+            group: components["schemas"]["Named"] | null;
             /** Format: date-time */
             opened_at: string;
             /** Format: date-time */
@@ -2209,9 +2199,7 @@ export interface components {
             caller: string | null;
             vip: boolean;
             owner: components["schemas"]["PersonOut"] | null;
-            group: {
-                [key: string]: unknown;
-            } | null;
+            group: components["schemas"]["Named"] | null;
             /** Format: date-time */
             opened_at: string;
             /** Format: date-time */
@@ -2770,7 +2758,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GroupOut"][];
+                    "application/json": components["schemas"]["Named"][];
                 };
             };
         };
@@ -3224,7 +3212,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["NamedOut"][];
+                    "application/json": components["schemas"]["Named"][];
                 };
             };
         };
@@ -3243,7 +3231,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["NamedOut"][];
+                    "application/json": components["schemas"]["Named"][];
                 };
             };
         };

@@ -7,7 +7,7 @@ export type LivePairs = Record<string, string> | string
 
 export interface Page<T> { results: T[]; next: string | null; live?: LivePairs }
 export interface Person { number: string; name: string }
-export interface Named { key: string; name: string }
+export interface Named { key: string; name: Bilingual }
 
 export interface Session {
   user: {
@@ -187,7 +187,7 @@ export interface TaskRow {
   remind_at: Instant | null
   overdue_at: Instant | null
   assignee: Person | null
-  candidates: { kind: string; key: string; name: string }[]
+  candidates: { kind: string; key: string; name: Bilingual }[]
   state: 'open' | 'done' | 'cancelled'
   mine: boolean
   claimable: boolean

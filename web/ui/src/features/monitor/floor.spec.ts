@@ -3,7 +3,7 @@ import { fold, levelOf, shapeOf, sorted, type Figures, type Floor, type FloorAge
 
 const NOW = Date.UTC(2026, 10, 25, 14, 0, 0)
 const ago = (seconds: number) => new Date(NOW - seconds * 1000).toISOString()
-const agent = (number: string, change: Partial<FloorAgent> = {}): FloorAgent => ({ number, name: number, group: { key: 'booking', name: 'Booking' }, state: 'ready', reason: null, since: ago(60), call: null, ...change })
+const agent = (number: string, change: Partial<FloorAgent> = {}): FloorAgent => ({ number, name: number, group: { key: 'booking', name: { zh: '预约组', en: 'Booking' } }, state: 'ready', reason: null, since: ago(60), call: null, ...change })
 const call = (state: string, seconds: number) => ({ id: 'c', number: '138****1234', customer: null, state, since: ago(seconds) })
 const floor = (agents: FloorAgent[]): Floor => ({ figures: { waiting: 1, talking: 0 } as Figures, agents, queue: [] })
 
