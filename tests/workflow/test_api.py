@@ -184,6 +184,7 @@ def test_load_is_for_those_who_reassign(cast) -> None:
     assert browser(cast.ann).get("/api/tasks/load").status_code == 403
     rows = browser(cast.sue).get("/api/tasks/load").json()
     assert {"number", "name", "group", "open", "overdue", "state"} == set(rows[0])
+    assert {"key": "booking", "name": {"zh": "booking", "en": "Booking"}} in [row["group"] for row in rows]
 
 
 def test_reasons_are_sealed_in_history(cast, clock) -> None:

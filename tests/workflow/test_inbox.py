@@ -131,5 +131,9 @@ def test_load_counts_open_and_overdue_work_of_those_the_caller_leads(cast, clock
     start("errand", cast.ann, key="ticket:T2")
     clock.forward(hours=4, minutes=1)
     rows = {row["number"]: row for row in inbox.load(cast.lea)}
-    assert (rows["1001"]["open"], rows["1001"]["overdue"], rows["1001"]["group"]) == (2, 2, "booking")
+    assert (rows["1001"]["open"], rows["1001"]["overdue"], rows["1001"]["group"]) == (
+        2,
+        2,
+        {"key": "booking", "name": {"zh": "booking", "en": "Booking"}},
+    )
     assert "1003" not in rows and "1003" in {row["number"] for row in inbox.load(cast.sue)}

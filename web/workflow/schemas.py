@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers as s
 
-from web.common.names import BilingualName
+from web.common.names import BilingualName, Named
 
 # -- asked -------------------------------------------------------------------------------------------------------------
 
@@ -259,7 +259,7 @@ class InstancePage(s.Serializer):
 class LoadRow(s.Serializer):
     number = s.CharField()
     name = s.CharField()
-    group = s.CharField(allow_null=True)
+    group = Named(allow_null=True)
     open = s.IntegerField()
     overdue = s.IntegerField()
     state = s.CharField(allow_null=True, help_text="at the phone; null: no agent")

@@ -12,7 +12,7 @@ from web.accounts import services as accounts
 from web.accounts.models import Group, Membership, Role, User
 from web.common import clock
 from web.common.errors import BadInput, NotFound
-from web.common.names import both
+from web.common.names import both, named
 from web.common.paging import PAGE, keyset
 from web.common.scope import scope
 from web.workflow.models import Draft, ProcessInstance, Submission, TaskCandidate, UserTask
@@ -307,8 +307,8 @@ def load(user: User) -> list[dict[str, Any]]:
     people = people.filter(roles__key__in=("agent", "team_leader", "supervisor"))
     people = people.annotate(seat=Min("memberships__pk")).values("pk", "number", "name", "seat", "agent__state")
     rows = list(people.order_by("number"))
-    groups = Membership.objects.filter(pk__in=[row["seat"] for row in rows if row["seat"]])
-    names = dict(groups.values_list("pk", "group__name"))
+    seats = Membership.objects.filter(pk__in=[row["seat"] for row in rows if row["seat"]]).select_related("group")
+    groups = {seat.pk: named(seat.group) for seat in seats}
     mine = UserTask.objects.filter(state=UserTask.OPEN, assignee__in=[row["pk"] for row in rows])
     late = Q(overdue_at__isnull=False) | Q(due_at__lt=clock.now())
     open_ = dict(mine.order_by().values_list("assignee").annotate(n=Count("pk")))
@@ -317,7 +317,7 @@ def load(user: User) -> list[dict[str, Any]]:
         {
             "number": row["number"],
             "name": row["name"],
-            "group": names.get(row["seat"]),
+            "group": groups.get(row["seat"]),
             "open": open_.get(row["pk"], 0),
             "overdue": overdue.get(row["pk"], 0),
             "state": row["agent__state"],

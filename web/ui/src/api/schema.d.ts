@@ -1607,7 +1607,7 @@ export interface components {
         LoadRow: {
             number: string;
             name: string;
-            group: string | null;
+            group: components["schemas"]["Named"] | null;
             open: number;
             overdue: number;
             /** @description at the phone; null: no agent */

@@ -1,7 +1,7 @@
-import type { Instant } from '@/api/types'
+import type { Instant, Named } from '@/api/types'
 
 /** Open tasks of one person. */
-export interface Load { number: string; name: string; open: number; overdue: number; state?: string | null; group?: string | null }
+export interface Load { number: string; name: string; open: number; overdue: number; state?: string | null; group?: Named | null }
 /** What the person would hold after the act. */
 export interface Share extends Load { plus: number; minus: number }
 
