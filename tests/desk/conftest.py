@@ -5,12 +5,23 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 
+from tests.support import described
 from tests.telephony.rig import Rig
 from web.agents.events import AgentChanged
 from web.calls.events import CallAnswered, CallChanged, CallCleared, CallDelivered, CallQueued
 from web.common import live, publishing
 from web.desk import push
 from web.telephony.events import CommandRefused
+
+SHAPES = {
+    "CallChanged": "CallViewOut",
+    "CallEnded": "CallViewOut",
+    "TaskChanged": "TaskRow",
+    "AgentChanged": "FloorAgent",
+    "FiguresChanged": "Figures",
+    "Notified": "NotificationOut",
+}
+"""Events that carry a row: the browser puts it where the row of the snapshot stood, so it has the same shape."""
 
 
 @pytest.fixture
@@ -40,6 +51,7 @@ def told(monkeypatch, wired) -> list[tuple[str, str, dict]]:
     send = live.send
 
     def noted(topic: str, event: str, data: dict) -> None:
+        assert event not in SHAPES or described.complaints_of(SHAPES[event], data) == []
         heard.append((topic, event, data))
         send(topic, event, data)
 

@@ -8,6 +8,7 @@ import pytest
 from django.db import connections
 
 from tests.tickets.conftest import STRANGER, WANG
+from web.accounts import services as accounts
 from web.common.audit import facts
 from web.common.models import AuditRow
 from web.customers import services as customers
@@ -152,8 +153,6 @@ class TestOverHttp:
         return client.post(path, data, content_type="application/json", headers=headers)
 
     def test_the_first_form_solves_the_consultation_on_the_call(self, flows, as_alice, alice, wang, a_call):
-        from web.accounts import services as accounts
-
         call = a_call(customer=wang)
         accounts.grant(alice, "call", call.pk, reason="ring", source=f"call:{call.pk}")
         accounts.grant(alice, "customer", wang.pk, reason="ring", source=f"call:{call.pk}")
@@ -169,6 +168,18 @@ class TestOverHttp:
         assert wrong.status_code == 422
         assert set(wrong.json()["fields"]) == set(form["required"])
         assert not Submission.objects.exists()
+
+    def test_the_page_of_a_task_says_where_its_ticket_came_from(self, flows, as_alice, alice, wang):
+        accounts.grant(alice, "customer", wang.pk, reason="ring", source="call:1")
+        ticket = self.post(as_alice, "/api/tickets/outbound", {"customer": wang.pk}).json()
+        task = as_alice.get(f"/api/tasks/{ticket['task']}").json()
+        assert (task["source"], task["repeats"], task["ticket"]) == ("own", 1, ticket["number"])
+
+    def test_a_flow_started_without_a_call_names_its_first_task_as_the_ticket_does(self, flows, as_alice):
+        started = self.post(as_alice, "/api/flows/consult/start", {}).json()
+        ticket = as_alice.get(f"/api/tickets/{started['ticket']}").json()
+        assert (ticket["instance"], ticket["task"]) == (started["instance"], started["task"])
+        assert [task["id"] for task in ticket["tasks"]] == [started["task"]]
 
     def test_the_same_request_sent_twice_opens_one_ticket(self, flows, as_alice):
         first = self.post(as_alice, "/api/tickets", {"purpose": "consult"}, **{"Idempotency-Key": "k-1"})

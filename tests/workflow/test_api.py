@@ -159,6 +159,14 @@ def test_lists_of_instances_and_flows(cast) -> None:
     assert browser(cast.ann).get("/api/flows/nothing/diagram").status_code == 404
 
 
+def test_a_cancelled_flow_is_answered_as_it_is_read(cast) -> None:
+    instance = start("errand", cast.ann)
+    told = post(cast.adi, f"instances/{instance.pk}/cancel", {"reason": "r"})
+    assert told.status_code == 200 and told.json()["status"] == "cancelled"
+    read = browser(cast.adi).get(f"/api/instances/{instance.pk}").json()
+    assert {**told.json(), "live": read["live"]} == read
+
+
 def test_people_with_the_permission_decide_incidents_and_see_unmatched_messages(cast) -> None:
     cast.probe.answers = [RuntimeError()]
     instance = start("errand", cast.ann)

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from web.accounts import sessions
 from web.accounts.models import User
 from web.common.errors import DomainError
-from web.common.names import Named, named
+from web.common.names import BilingualName, Named, named
 from web.common.scope import scope
 
 from . import services
@@ -68,15 +68,10 @@ class LocaleIn(serializers.Serializer):
     locale = serializers.ChoiceField(choices=["zh-CN", "en"])
 
 
-class TitleOut(serializers.Serializer):
-    zh = serializers.CharField()
-    en = serializers.CharField()
-
-
 class ReasonOut(serializers.Serializer):
     key = serializers.CharField()
     kind = serializers.ChoiceField(choices=["not_ready", "rest"])
-    title = TitleOut()
+    title = BilingualName()
     minutes = serializers.IntegerField()
 
 

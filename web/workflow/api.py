@@ -17,7 +17,7 @@ from web.common.paging import keyset
 from web.jobs.models import InboundMessage, Incident
 from web.workflow import schemas
 from web.workflow import services as workflow
-from web.workflow.models import UserTask
+from web.workflow.models import ProcessInstance, UserTask
 from web.workflow.services import inbox, incidents, publishing, views
 
 XML = "application/xml; charset=utf-8"
@@ -151,12 +151,17 @@ class Instances(APIView):
         return Response({"results": rows, "next": after})
 
 
+def _standing(instance: ProcessInstance) -> dict[str, Any]:
+    """InstanceView; `live` is read before the rows."""
+    topic = f"instance:{instance.pk}"
+    pair = {topic: live.pair(topic)}
+    return {**workflow.instance_view(instance), "live": pair}
+
+
 class Instance(APIView):
     @extend_schema(responses=schemas.InstanceView, operation_id="instances_read")
     def get(self, request, pk: int):
-        instance = views.find_instance(pk, request.user)
-        pair = {f"instance:{pk}": live.pair(f"instance:{pk}")}
-        return Response({**workflow.instance_view(instance), "live": pair})
+        return Response(_standing(views.find_instance(pk, request.user)))
 
 
 class Timeline(APIView):
@@ -176,7 +181,7 @@ class CancelInstance(Idempotent, APIView):
     def post(self, request, pk: int):
         instance = views.find_instance(pk, request.user)
         workflow.cancel_instance(instance, request.user, asked(schemas.ReasonIn, request.data)["reason"])
-        return Response(workflow.instance_view(views.find_instance(pk, request.user)))
+        return Response(_standing(views.find_instance(pk, request.user)))
 
 
 class Flows(APIView):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers as s
 
+from web.accounts.api import PersonOut
 from web.common.names import BilingualName, Named
 
 # -- asked -------------------------------------------------------------------------------------------------------------
@@ -69,11 +70,6 @@ class MessageQuery(s.Serializer):
 # -- answered ----------------------------------------------------------------------------------------------------------
 
 
-class TaskPerson(s.Serializer):
-    number = s.CharField()
-    name = s.CharField()
-
-
 class TaskFlow(s.Serializer):
     key = s.CharField()
     name = BilingualName()
@@ -96,14 +92,14 @@ class TaskRow(s.Serializer):
     ticket = s.CharField(allow_null=True)
     customer = s.CharField(allow_null=True)
     vip = s.BooleanField()
-    source = s.CharField(allow_null=True, required=False)
-    repeats = s.IntegerField(required=False)
-    priority = s.IntegerField(min_value=1, max_value=4)
+    source = s.CharField(allow_null=True, help_text="where the ticket came from")
+    repeats = s.IntegerField(help_text="how often the same was asked for")
+    priority = s.ChoiceField([1, 2, 3, 4])
     created_at = s.DateTimeField()
     due_at = s.DateTimeField(allow_null=True)
     remind_at = s.DateTimeField(allow_null=True)
     overdue_at = s.DateTimeField(allow_null=True)
-    assignee = TaskPerson(allow_null=True)
+    assignee = PersonOut(allow_null=True)
     candidates = TaskCandidateName(many=True)
     state = s.ChoiceField(["open", "done", "cancelled"])
     mine = s.BooleanField()
@@ -111,7 +107,7 @@ class TaskRow(s.Serializer):
     can = s.ListField(child=s.ChoiceField(["claim", "return", "delegate", "complete", "undo", "reassign", "take_over"]))
     undo_until = s.DateTimeField(allow_null=True)
     ended_at = s.DateTimeField(allow_null=True)
-    ended_by = TaskPerson(allow_null=True)
+    ended_by = PersonOut(allow_null=True)
     about = s.CharField(allow_null=True)
     pos = s.IntegerField(help_text="grows with every change of the task")
 
@@ -124,10 +120,10 @@ class TaskForm(s.Serializer):
 class TypedData(s.Serializer):
     data = s.DictField()
     at = s.DateTimeField()
-    by = TaskPerson(allow_null=True)
+    by = PersonOut(allow_null=True)
 
 
-class TaskViewer(TaskPerson):
+class TaskViewer(PersonOut):
     since = s.DateTimeField()
 
 
@@ -138,7 +134,6 @@ class TaskDetail(TaskRow):
     former_draft = TypedData(allow_null=True)
     submission = TypedData(allow_null=True)
     viewers = TaskViewer(many=True)
-    source = s.CharField(allow_null=True)
 
 
 class TaskCounts(s.Serializer):
@@ -181,7 +176,7 @@ class FlowToken(s.Serializer):
     element = s.CharField()
     name = s.CharField()
     since = s.DateTimeField()
-    who = TaskPerson(allow_null=True)
+    who = PersonOut(allow_null=True)
 
 
 class FlowTimer(s.Serializer):
@@ -243,6 +238,9 @@ class InstanceRow(s.Serializer):
     business_key = s.CharField()
     ticket = s.CharField(allow_null=True)
     customer = s.CharField(allow_null=True)
+    vip = s.BooleanField()
+    source = s.CharField(allow_null=True, help_text="where the ticket came from")
+    repeats = s.IntegerField(help_text="how often the same was asked for")
     status = s.ChoiceField(["running", "completed", "cancelled"])
     is_stuck = s.BooleanField()
     ends = s.ListField(child=s.CharField())
@@ -267,7 +265,7 @@ class LoadRow(s.Serializer):
 
 class TimelineEntry(s.Serializer):
     at = s.DateTimeField()
-    actor = TaskPerson(allow_null=True)
+    actor = PersonOut(allow_null=True)
     auto = s.BooleanField()
     rule = BilingualName(allow_null=True)
     action = s.CharField()
@@ -275,6 +273,13 @@ class TimelineEntry(s.Serializer):
     name = BilingualName(allow_null=True)
     text = s.CharField(allow_null=True)
     facts = s.DictField()
+
+
+class TaskAnswers(TypedData):
+    task = s.CharField()
+    element = s.CharField()
+    title = s.CharField()
+    schema = s.DictField(help_text="JSON Schema of the form that was answered; empty when there was none")
 
 
 class FlowRow(s.Serializer):
@@ -296,7 +301,7 @@ class IncidentDecided(s.Serializer):
 
 
 class MessageRow(s.Serializer):
-    id = s.IntegerField()
+    id = s.CharField()
     message_id = s.CharField()
     name = s.CharField()
     business_key = s.CharField(allow_null=True)

@@ -237,7 +237,6 @@ def task_detail(task: UserTask, user: User) -> dict[str, Any]:
         "former_draft": None,
         "submission": None,
         "viewers": [],
-        "source": None,
     }
     if readable:
         detail["viewers"] = hooks.viewers(task.pk, user)

@@ -117,7 +117,7 @@ def incident_row(row: Incident) -> dict[str, Any]:
 def message_row(row: InboundMessage) -> dict[str, Any]:
     """A stored message without its payload, which is sealed."""
     return {
-        "id": row.pk,
+        "id": str(row.pk),
         "message_id": row.message_id,
         "name": row.name,
         "business_key": row.business_key,

@@ -1120,6 +1120,10 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AfterCall: {
+            state: string;
+            reason: string | null;
+        };
         AgentOut: {
             extension: string;
             groups: components["schemas"]["Named"][];
@@ -1142,11 +1146,6 @@ export interface components {
             level: "urgent" | "normal";
             /** Format: date-time */
             published_at: string;
-        };
-        Area: {
-            province: string;
-            city: string;
-            carrier: string;
         };
         AreaOut: {
             province: string;
@@ -1186,12 +1185,8 @@ export interface components {
             /** Format: date-time */
             until: string | null;
             attempts: number;
-            applied_by: {
-                [key: string]: unknown;
-            } | null;
-            approved_by: {
-                [key: string]: unknown;
-            } | null;
+            applied_by: components["schemas"]["PersonOut"] | null;
+            approved_by: components["schemas"]["PersonOut"] | null;
             ticket: string | null;
         };
         CallPage: {
@@ -1204,7 +1199,7 @@ export interface components {
             direction: "in" | "out" | "internal" | "dialler";
             /** @description masked */
             number: string;
-            area: components["schemas"]["Area"] | null;
+            area: components["schemas"]["AreaOut"] | null;
             called: string;
             queue: string | null;
             outcome: string | null;
@@ -1232,7 +1227,7 @@ export interface components {
             muted: boolean;
             /** @description masked */
             number: string;
-            area: components["schemas"]["Area"] | null;
+            area: components["schemas"]["AreaOut"] | null;
             queue: components["schemas"]["Named"] | null;
             called: string;
             /** Format: date-time */
@@ -1246,26 +1241,13 @@ export interface components {
             /** Format: date-time */
             ended_at: string | null;
             verified: boolean;
-            /** @description Card of the customer, masked */
-            card: {
-                [key: string]: unknown;
-            } | null;
-            /** @description Cards when several have the number */
-            candidates: {
-                [key: string]: unknown;
-            }[];
-            /** @description TaskRows */
-            open_tasks: {
-                [key: string]: unknown;
-            }[];
-            /** @description TicketRows */
-            tickets: {
-                [key: string]: unknown;
-            }[];
+            card: components["schemas"]["CardOut"] | null;
+            /** @description when several have the number */
+            candidates: components["schemas"]["CardOut"][];
+            open_tasks: components["schemas"]["TaskRow"][];
+            tickets: components["schemas"]["TicketRow"][];
             purpose: components["schemas"]["TagOut"] | null;
-            history: {
-                [key: string]: unknown;
-            }[] | null;
+            history: components["schemas"]["HistoryRowOut"][] | null;
             /** @description why it rang here */
             reason: string | null;
         };
@@ -1285,7 +1267,7 @@ export interface components {
             level: string | null;
             vip: boolean;
             importance: components["schemas"]["ImportanceOut"] | null;
-            owner: components["schemas"]["OwnerOut"] | null;
+            owner: components["schemas"]["PersonOut"] | null;
             card_no: string;
             allergies: string[];
             points: number;
@@ -1311,9 +1293,7 @@ export interface components {
         };
         ColumnOut: {
             key: string;
-            title: {
-                [key: string]: string;
-            };
+            title: components["schemas"]["BilingualName"];
             kind: string;
         };
         CommandOut: {
@@ -1350,7 +1330,7 @@ export interface components {
             level: string | null;
             vip: boolean;
             importance: components["schemas"]["ImportanceOut"] | null;
-            owner: components["schemas"]["OwnerOut"] | null;
+            owner: components["schemas"]["PersonOut"] | null;
             card_no: string;
             allergies: string[];
             points: number;
@@ -1503,7 +1483,7 @@ export interface components {
             name: string;
             /** Format: date-time */
             since: string;
-            who: components["schemas"]["TaskPerson"] | null;
+            who: components["schemas"]["PersonOut"] | null;
         };
         GivenOut: {
             id: string;
@@ -1564,6 +1544,11 @@ export interface components {
             business_key: string;
             ticket: string | null;
             customer: string | null;
+            vip: boolean;
+            /** @description where the ticket came from */
+            source: string | null;
+            /** @description how often the same was asked for */
+            repeats: number;
             /** @enum {string} */
             status: "running" | "completed" | "cancelled";
             is_stuck: boolean;
@@ -1618,7 +1603,7 @@ export interface components {
             next: string | null;
         };
         MessageRow: {
-            id: number;
+            id: string;
             message_id: string;
             name: string;
             business_key: string | null;
@@ -1636,7 +1621,7 @@ export interface components {
         MissedOut: {
             call: string;
             number: string;
-            area: components["schemas"]["Area"] | null;
+            area: components["schemas"]["AreaOut"] | null;
             /** Format: date-time */
             at: string;
             queue: components["schemas"]["Named"] | null;
@@ -1684,10 +1669,6 @@ export interface components {
         OutboundInRequest: {
             customer: number;
         };
-        OwnerOut: {
-            number: string;
-            name: string;
-        };
         OwnershipChangeOut: {
             old_owner: string | null;
             new_owner: string | null;
@@ -1699,9 +1680,7 @@ export interface components {
         ParamOut: {
             name: string;
             kind: string;
-            title: {
-                [key: string]: string;
-            };
+            title: components["schemas"]["BilingualName"];
             choices: string[];
             default: unknown;
         };
@@ -1760,13 +1739,6 @@ export interface components {
             /** @description group keys; none = everybody */
             groups?: string[];
         };
-        PauseOut: {
-            key: string;
-            /** @enum {string} */
-            kind: "not_ready" | "rest";
-            title: components["schemas"]["Title"];
-            minutes: number | null;
-        };
         PersonOut: {
             number: string;
             name: string;
@@ -1782,13 +1754,11 @@ export interface components {
             /** Format: date-time */
             wrap_up_until: string | null;
             wrap_up_extended: boolean;
-            /** @description {state, reason} asked for during the call */
-            after_call: {
-                [key: string]: unknown;
-            } | null;
+            /** @description asked for during the call */
+            after_call: components["schemas"]["AfterCall"] | null;
             signed_in: string[];
             skills: string[];
-            reasons: components["schemas"]["PauseOut"][];
+            reasons: components["schemas"]["ReasonOut"][];
             calls: components["schemas"]["CallViewOut"][];
             live: {
                 [key: string]: string;
@@ -1808,7 +1778,7 @@ export interface components {
         };
         PurposeOut: {
             key: string;
-            title: components["schemas"]["Title"];
+            title: components["schemas"]["BilingualName"];
             shortcut: number;
             flow: string | null;
             enabled: boolean;
@@ -1824,7 +1794,7 @@ export interface components {
         QueueRowOut: {
             call: string;
             number: string;
-            area: components["schemas"]["Area"] | null;
+            area: components["schemas"]["AreaOut"] | null;
             queue: components["schemas"]["Named"];
             priority: number;
             /** Format: date-time */
@@ -1845,7 +1815,7 @@ export interface components {
             key: string;
             /** @enum {string} */
             kind: "not_ready" | "rest";
-            title: components["schemas"]["TitleOut"];
+            title: components["schemas"]["BilingualName"];
             minutes: number;
         };
         ReassignInRequest: {
@@ -1910,9 +1880,7 @@ export interface components {
         };
         ReportOut: {
             name: string;
-            title: {
-                [key: string]: string;
-            };
+            title: components["schemas"]["BilingualName"];
             params: components["schemas"]["ParamOut"][];
         };
         RevealInRequest: {
@@ -1928,9 +1896,7 @@ export interface components {
         };
         ScenarioOut: {
             name: string;
-            title: {
-                [key: string]: string;
-            };
+            title: components["schemas"]["BilingualName"];
         };
         Sent: {
             command: string;
@@ -1978,8 +1944,8 @@ export interface components {
         };
         StartedOut: {
             ticket: string;
-            instance: number;
-            task: number | null;
+            instance: string;
+            task: string | null;
         };
         StateInRequest: {
             /** @enum {string} */
@@ -1990,7 +1956,7 @@ export interface components {
         };
         SubtypeOut: {
             key: string;
-            title: components["schemas"]["Title"];
+            title: components["schemas"]["BilingualName"];
         };
         TableOut: {
             columns: components["schemas"]["ColumnOut"][];
@@ -2004,6 +1970,21 @@ export interface components {
         TagOut: {
             key: string;
             subtype: string | null;
+        };
+        TaskAnswers: {
+            data: {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            at: string;
+            by: components["schemas"]["PersonOut"] | null;
+            task: string;
+            element: string;
+            title: string;
+            /** @description JSON Schema of the form that was answered; empty when there was none */
+            schema: {
+                [key: string]: unknown;
+            };
         };
         TaskCandidateName: {
             /** @enum {string} */
@@ -2034,9 +2015,12 @@ export interface components {
             ticket: string | null;
             customer: string | null;
             vip: boolean;
+            /** @description where the ticket came from */
             source: string | null;
-            repeats?: number;
-            priority: number;
+            /** @description how often the same was asked for */
+            repeats: number;
+            /** @enum {integer} */
+            priority: 1 | 2 | 3 | 4;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -2045,7 +2029,7 @@ export interface components {
             remind_at: string | null;
             /** Format: date-time */
             overdue_at: string | null;
-            assignee: components["schemas"]["TaskPerson"] | null;
+            assignee: components["schemas"]["PersonOut"] | null;
             candidates: components["schemas"]["TaskCandidateName"][];
             /** @enum {string} */
             state: "open" | "done" | "cancelled";
@@ -2056,7 +2040,7 @@ export interface components {
             undo_until: string | null;
             /** Format: date-time */
             ended_at: string | null;
-            ended_by: components["schemas"]["TaskPerson"] | null;
+            ended_by: components["schemas"]["PersonOut"] | null;
             about: string | null;
             /** @description grows with every change of the task */
             pos: number;
@@ -2088,10 +2072,6 @@ export interface components {
                 [key: string]: string;
             };
         };
-        TaskPerson: {
-            number: string;
-            name: string;
-        };
         TaskRow: {
             id: string;
             element: string;
@@ -2102,9 +2082,12 @@ export interface components {
             ticket: string | null;
             customer: string | null;
             vip: boolean;
-            source?: string | null;
-            repeats?: number;
-            priority: number;
+            /** @description where the ticket came from */
+            source: string | null;
+            /** @description how often the same was asked for */
+            repeats: number;
+            /** @enum {integer} */
+            priority: 1 | 2 | 3 | 4;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -2113,7 +2096,7 @@ export interface components {
             remind_at: string | null;
             /** Format: date-time */
             overdue_at: string | null;
-            assignee: components["schemas"]["TaskPerson"] | null;
+            assignee: components["schemas"]["PersonOut"] | null;
             candidates: components["schemas"]["TaskCandidateName"][];
             /** @enum {string} */
             state: "open" | "done" | "cancelled";
@@ -2124,7 +2107,7 @@ export interface components {
             undo_until: string | null;
             /** Format: date-time */
             ended_at: string | null;
-            ended_by: components["schemas"]["TaskPerson"] | null;
+            ended_by: components["schemas"]["PersonOut"] | null;
             about: string | null;
             /** @description grows with every change of the task */
             pos: number;
@@ -2135,12 +2118,20 @@ export interface components {
             /** Format: date-time */
             since: string;
         };
+        TicketCall: {
+            id: string;
+            role: string;
+            /** @enum {string} */
+            direction: "in" | "out" | "internal" | "dialler";
+            /** Format: date-time */
+            at: string;
+            talk_ms: number;
+            outcome: string | null;
+        };
         TicketDetail: {
             number: string;
             kind: string;
-            kind_title: {
-                [key: string]: string | null;
-            };
+            kind_title: components["schemas"]["BilingualName"];
             purpose: string | null;
             source: string | null;
             /** @enum {string} */
@@ -2159,24 +2150,17 @@ export interface components {
             /** Format: date-time */
             closed_at: string | null;
             repeats: number;
-            instance: number | null;
+            instance: string | null;
             summary: string | null;
             opened_by: components["schemas"]["PersonOut"] | null;
-            customer: {
-                [key: string]: unknown;
-            } | null;
-            call: number | null;
-            calls: {
-                [key: string]: unknown;
-            }[];
-            task: number | null;
-            tasks: {
-                [key: string]: unknown;
-            }[];
-            timeline: components["schemas"]["TimelineRow"][];
-            answers: {
-                [key: string]: unknown;
-            }[];
+            customer: components["schemas"]["CardOut"] | null;
+            call: string | null;
+            calls: components["schemas"]["TicketCall"][];
+            /** @description the open task of the reader */
+            task: string | null;
+            tasks: components["schemas"]["TaskRow"][];
+            timeline: components["schemas"]["TimelineEntry"][];
+            answers: components["schemas"]["TaskAnswers"][];
             can: "withdraw"[];
         };
         TicketPage: {
@@ -2186,9 +2170,7 @@ export interface components {
         TicketRow: {
             number: string;
             kind: string;
-            kind_title: {
-                [key: string]: string | null;
-            };
+            kind_title: components["schemas"]["BilingualName"];
             purpose: string | null;
             source: string | null;
             /** @enum {string} */
@@ -2207,12 +2189,12 @@ export interface components {
             /** Format: date-time */
             closed_at: string | null;
             repeats: number;
-            instance: number | null;
+            instance: string | null;
         };
         TimelineEntry: {
             /** Format: date-time */
             at: string;
-            actor: components["schemas"]["TaskPerson"] | null;
+            actor: components["schemas"]["PersonOut"] | null;
             auto: boolean;
             rule: components["schemas"]["BilingualName"] | null;
             action: string;
@@ -2223,39 +2205,13 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        TimelineRow: {
-            /** Format: date-time */
-            at: string;
-            actor: components["schemas"]["PersonOut"] | null;
-            auto: boolean;
-            action: string;
-            element: string | null;
-            name: {
-                [key: string]: unknown;
-            } | null;
-            rule: {
-                [key: string]: unknown;
-            } | null;
-            text: string | null;
-            facts: {
-                [key: string]: unknown;
-            };
-        };
-        Title: {
-            zh: string;
-            en: string;
-        };
-        TitleOut: {
-            zh: string;
-            en: string;
-        };
         TypedData: {
             data: {
                 [key: string]: unknown;
             };
             /** Format: date-time */
             at: string;
-            by: components["schemas"]["TaskPerson"] | null;
+            by: components["schemas"]["PersonOut"] | null;
         };
         WrapUpInRequest: {
             /** @enum {string} */
