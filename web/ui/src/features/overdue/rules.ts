@@ -1,7 +1,7 @@
-import type { Instant, Named } from '@/api/types'
+import type { Instant, Load as LoadRow } from '@/api/types'
 
-/** Open tasks of one person. */
-export interface Load { number: string; name: string; open: number; overdue: number; state?: string | null; group?: Named | null }
+/** Open tasks of one person; state and group only where the server says. */
+export type Load = Pick<LoadRow, 'number' | 'name' | 'open' | 'overdue'> & Partial<LoadRow>
 /** What the person would hold after the act. */
 export interface Share extends Load { plus: number; minus: number }
 

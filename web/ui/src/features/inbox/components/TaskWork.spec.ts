@@ -16,7 +16,7 @@ addMessages({ 'zh-CN': { inbox: zh }, en: { inbox: en } })
 const wu = { number: '1024', name: '吴志强' }
 const zhang = { number: '1023', name: '张晓丽' }
 const task = (facts: Partial<TaskDetail> = {}): TaskDetail => ({
-  id: '7', element: 'O4_call', title: '执行外呼', flow: { key: 'outbound_task', name: '外呼任务', version: 1 }, ticket: null, customer: null, vip: false, priority: 3, created_at: '2026-11-25T01:00:00Z',
+  id: '7', element: 'O4_call', title: '执行外呼', flow: { key: 'outbound_task', name: { zh: '外呼任务', en: 'Outbound' }, version: 1 }, business_key: 'ticket:T1', repeats: 1, ticket: null, customer: null, vip: false, priority: 3, created_at: '2026-11-25T01:00:00Z',
   due_at: null, remind_at: null, overdue_at: null, assignee: wu, candidates: [], state: 'open', mine: true, claimable: false, can: ['complete'], undo_until: null, ended_at: null, ended_by: null, about: null, pos: 1,
   form: { key: 'outbound_task.call', schema: { type: 'object', required: ['note'], properties: { note: { title: '备注', type: 'string' } } } },
   data: {}, draft: null, former_draft: null, submission: null, instance: '', viewers: [], source: null, ...facts,
