@@ -10,7 +10,7 @@ from tests.telephony.rig import Rig
 from web.agents.events import AgentChanged
 from web.calls.events import CallAnswered, CallChanged, CallCleared, CallDelivered, CallQueued
 from web.common import live, publishing
-from web.desk import push
+from web.config.wiring import ROUTES
 from web.telephony.events import CommandRefused
 
 SHAPES = {
@@ -26,19 +26,10 @@ SHAPES = {
 
 @pytest.fixture
 def wired() -> Iterator[None]:
-    """Events of calls and agents reach their hearers, whatever else the product's table says."""
+    """Events of calls and agents reach whom the product's own table names; no others are told."""
     before = dict(publishing._routes)
-    publishing.wire(
-        {
-            CallQueued: [push.push_queue, push.push_floor],
-            CallDelivered: [push.pop_screen, push.push_queue, push.push_floor],
-            CallAnswered: [push.push_call, push.push_queue, push.push_floor],
-            CallChanged: [push.push_call, push.push_floor],
-            CallCleared: [push.push_call, push.push_queue, push.push_floor],
-            AgentChanged: [push.push_phone, push.push_floor],
-            CommandRefused: [push.push_refusal],
-        }
-    )
+    calls = (CallQueued, CallDelivered, CallAnswered, CallChanged, CallCleared, AgentChanged, CommandRefused)
+    publishing.wire({event: ROUTES[event] for event in calls})
     cache.clear()
     yield
     publishing.wire(before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from datetime import datetime
 
 import pytest
 from django.db import connection
@@ -148,6 +149,8 @@ def test_who_waits_is_told_and_read_alike(rig, told):
     told_rows = last(told, "queue", "QueueChanged")["results"]
     assert told_rows == topics.plain(floor.queue(alice.user)["results"])
     assert [row["number"] for row in told_rows] == ["138****1234", "139****0000"]
+    began = [call.started_at for call in Call.objects.order_by("id")]
+    assert [datetime.fromisoformat(row["waiting_since"]) for row in told_rows] == began
     assert told_rows[0]["queue"] == {"key": "main", "name": {"zh": "预约热线", "en": "Booking line"}}
     rig.hangs_up(Call.objects.order_by("id").first())
     assert len(last(told, "queue", "QueueChanged")["results"]) == 1
