@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -29,6 +30,17 @@ UI = ROOT / "web" / "ui"
 WINDOWS = os.name == "nt"
 PYTHON = VENV / ("Scripts/python.exe" if WINDOWS else "bin/python")
 UV = VENV / ("Scripts/uv.exe" if WINDOWS else "bin/uv")
+
+
+def read_env(file: Path) -> None:
+    """What .env says and the environment does not, as the product itself reads it."""
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if equals and not name.startswith("#"):
+            os.environ.setdefault(name.strip(), value.split(" #")[0].strip().strip("'\""))
+
+
+read_env(ROOT / ".env")
 DATA = Path(os.environ.get("ZUOXI_DATA") or ROOT / "var")
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -159,8 +171,22 @@ def manage(*arguments: str) -> None:
     call(PYTHON, "manage.py", *arguments)
 
 
+def free_address(host: str, port: str) -> None:
+    """Say at once what would be found out only after the set-up, which may already touch what another instance uses."""
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        refuse(f"PORT is {port!r}; it is a number from 1 to 65535")
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, int(port)))
+    except OSError as error:
+        refuse(f"cannot listen on {host}:{port} ({error}); set HOST and PORT")
+
+
 def run(arguments: list[str]) -> None:
     began = time.monotonic()
+    if not arguments:
+        free_address(os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "8000")
     sync("run-ui")
     ui()
     manage("migrate", "-v", "0")
