@@ -195,6 +195,20 @@ def test_load_is_for_those_who_reassign(cast) -> None:
     assert {"key": "booking", "name": {"zh": "booking", "en": "Booking"}} in [row["group"] for row in rows]
 
 
+def test_only_who_can_do_all_chosen_tasks_is_offered_for_them(cast) -> None:
+    errand = task(start("errand", cast.ann, key="ticket:E"), "do")
+    approval = workflow.claim(task(start("vote", cast.adi, key="ticket:V"), "judge"), cast.lea)
+
+    def offered(tasks: str) -> list[str]:
+        return [row["number"] for row in browser(cast.sue).get(f"/api/tasks/load?tasks={tasks}").json()]
+
+    assert offered(f"{errand.pk}") == ["1001", "1002", "1003", "2001"]
+    assert offered(f"{errand.pk},{approval.pk}") == ["2001"]
+    assert offered("999999") == []
+    for wrong in ("1;2", "x", "1,,2", "٣"):
+        assert browser(cast.sue).get(f"/api/tasks/load?tasks={wrong}").status_code == 400, wrong
+
+
 def test_reasons_are_sealed_in_history(cast, clock) -> None:
     todo = workflow.claim(task(start("vote", cast.bob, group="booking"), "judge"), cast.ann)
     post(cast.ann, f"tasks/{todo.pk}/return", {"reason": "her mother is ill"})

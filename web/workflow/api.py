@@ -134,11 +134,11 @@ class Reassign(Idempotent, APIView):
 
 
 class Load(APIView):
-    @extend_schema(responses=schemas.LoadRow(many=True), operation_id="tasks_load")
+    @extend_schema(parameters=[schemas.LoadQuery], responses=schemas.LoadRow(many=True), operation_id="tasks_load")
     def get(self, request):
-        """How much the people have on their hands whom the caller may give tasks to."""
+        """How much the people have on their hands whom the caller may give tasks to; with `tasks` only those who can do all of them."""
         accounts.require(request.user, "tasks.reassign")
-        return Response(inbox.load(request.user))
+        return Response(inbox.load(request.user, asked(schemas.LoadQuery, request.query_params)["tasks"]))
 
 
 class Instances(APIView):

@@ -38,6 +38,22 @@ class ReassignIn(s.Serializer):
     reason = s.CharField(max_length=500)
 
 
+class IdsField(s.CharField):
+    """Numbers with commas between them."""
+
+    default_error_messages = {"invalid": "not a list of numbers"}
+
+    def to_internal_value(self, data) -> list[int]:
+        parts = super().to_internal_value(data).split(",")
+        if len(parts) > 200 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+            self.fail("invalid")
+        return [int(part) for part in parts]
+
+
+class LoadQuery(s.Serializer):
+    tasks = IdsField(required=False, default=None, max_length=4000, help_text="1,2,3: who can do all of these")
+
+
 class SkipIn(ReasonIn):
     data = s.DictField(required=False, default=dict, help_text="skip: what the element would have answered")
 
@@ -166,6 +182,7 @@ class ReassignResult(s.Serializer):
     ok = s.BooleanField()
     task = s.CharField(required=False)
     code = s.CharField(required=False)
+    why = s.CharField(required=False, help_text="cannot_take: excluded, not_a_candidate, unknown_user, group")
 
 
 class ReassignResults(s.Serializer):

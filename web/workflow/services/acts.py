@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -179,6 +180,35 @@ def check_can_do(task: UserTask, user: User) -> None:
         raise CannotTake(why="not_a_candidate")
 
 
+def able(tasks: Iterable[UserTask]) -> set[int]:
+    """Ids of the active users who can do every one of these tasks, as `check_can_do` says of each. One query per lane, pool and task."""
+    known: dict[str, set[int]] = {}
+
+    def named(key: str) -> set[int]:
+        if key not in known:
+            known[key] = {user.pk for user in accounts.candidates([key])}
+        return known[key]
+
+    common: set[int] | None = None
+    for task in tasks:
+        keys = candidates_of(task) | ({f"role:{task.lane}"} if task.lane else set())
+        can = set().union(*(named(key) for key in keys))
+        can -= set().union(*(named(f"user:{number}") for number in task.excluded))
+        common = can if common is None else common & can
+    return common or set()
+
+
+def pool(tasks: Iterable[UserTask]) -> set[int]:
+    """Ids of the active users these tasks are offered to; where leaders decide, all of the lane's role."""
+    keys: set[str] = set()
+    for task in tasks:
+        offered = candidates_of(task)
+        keys |= offered
+        if task.lane and any(key.startswith("leader:") for key in offered):
+            keys.add(f"role:{task.lane}")
+    return {user.pk for user in accounts.candidates(keys)}
+
+
 def _leave(task: UserTask, former: User, actor: User, action: str, reason: str, **facts: Any) -> None:
     """The former owner has it no more: access ends, history and audit say who and why, his screen is told."""
     accounts.end_grants(f"task:{task.pk}", user=former)
@@ -230,6 +260,17 @@ def check_form(form: Form | None, data: dict[str, Any]) -> None:
         raise InvalidForm(fields)
 
 
+def check_named(task: UserTask, data: dict[str, Any]) -> None:
+    """A decision about another's task hands it on in `assignee`: InvalidForm when that person can not do it."""
+    number = data.get("assignee")
+    if task.about_id is None or not number:
+        return
+    try:
+        check_can_do(fresh(UserTask(pk=task.about_id)), find_user(str(number).removeprefix("user:")))
+    except CannotTake as refused:
+        raise InvalidForm({"assignee": [{"code": refused.code}]}) from refused
+
+
 def complete(task: UserTask, user: User, data: dict[str, Any], *, wait: bool = True) -> Submission:
     """Answer a task's form. The answers are stored at once; the flow moves in ten seconds (until then undo), or now without `wait`.
 
@@ -255,6 +296,7 @@ def _complete(task: UserTask, user: User, data: dict[str, Any], wait: bool) -> S
         raise NotAllowed(needs="candidate", why="excluded")
     form = form_of(task)
     check_form(form, data)
+    check_named(task, data)
     now = clock.now()
     undo_until = now + UNDO if wait else None
     done = UserTask.objects.filter(pk=task.pk, state=UserTask.OPEN, assignee=user).update(

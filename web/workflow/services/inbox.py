@@ -298,12 +298,22 @@ def startable_flows() -> set[str]:
     return set(flows.values_list("key", flat=True))
 
 
-def load(user: User) -> list[dict[str, Any]]:
-    """Of everybody the user may give tasks to: [{number, name, group, open, overdue, state}]. Without tasks.view_all those he leads."""
+def load(user: User, tasks: Iterable[int] | None = None) -> list[dict[str, Any]]:
+    """Of everybody the user may give tasks to: [{number, name, group, open, overdue, state}]. Without tasks.view_all those he leads. With
+    `tasks` exactly those who can do every one of these that he sees open: people he leads, those in the tasks' pools and, for
+    leaders' tasks, other leaders."""
     people = User.objects.filter(is_active=True)
+    reach = Q()
     if not sees_all(user):
-        people = people.filter(memberships__group__in=accounts.groups_led(user).values("pk"))
-    people = people.filter(roles__key__in=("agent", "team_leader", "supervisor"))
+        led = Membership.objects.filter(group__in=accounts.groups_led(user).values("pk")).values("user")
+        reach = Q(pk__in=led)
+    if tasks is None:
+        people = people.filter(reach, roles__key__in=("agent", "team_leader", "supervisor"))
+    else:
+        chosen = list(scope(UserTask.objects.filter(pk__in=list(tasks), state=UserTask.OPEN), user))
+        if reach:
+            reach |= Q(pk__in=acts.pool(chosen))
+        people = people.filter(reach, pk__in=acts.able(chosen))
     people = people.annotate(seat=Min("memberships__pk")).values("pk", "number", "name", "seat", "agent__state")
     rows = list(people.order_by("number"))
     seats = Membership.objects.filter(pk__in=[row["seat"] for row in rows if row["seat"]]).select_related("group")

@@ -40,6 +40,7 @@ export default {
     saved: 'Draft saved {time}', savedLocal: 'Draft kept here {time}', saving: 'Draft not saved yet', restored: 'Draft of {time} restored', required: 'Required', choose: 'Choose', none: 'None', yes: 'Yes', no: 'No', more: 'More',
     problems: '{n} to correct', noOptions: 'Nothing to choose', optionsFailed: 'Choices could not be loaded', add: 'Add', remove: 'Remove', search: 'Number or name',
     error: {
+      cannot_take: 'This person may not do that task',
       required: 'Required', type: 'Wrong format', enum: 'Not one of the choices', const: 'Wrong value', format: 'Wrong format', pattern: 'Wrong format', minLength: 'Too short', maxLength: 'Too long', minimum: 'Too small', maximum: 'Too large',
       minItems: 'Too few', maxItems: 'Too many', uniqueItems: 'Has doubles', oneOf: 'Wrong value', anyOf: 'Wrong value', additionalProperties: 'Unknown field', not: 'Wrong value', oneNeeded: 'Fill one of these', other: 'Wrong',
     },

@@ -40,6 +40,7 @@ export default {
     saved: '草稿已存 {time}', savedLocal: '草稿存在本机 {time}', saving: '草稿待存', restored: '已恢复草稿 {time}', required: '必填', choose: '选择', none: '无', yes: '是', no: '否', more: '更多',
     problems: '{n} 项要改', noOptions: '没有可选项', optionsFailed: '选项没有取到', add: '添加', remove: '删除', search: '输入工号或姓名',
     error: {
+      cannot_take: '此人不能处理该任务',
       required: '必填', type: '格式不对', enum: '不在可选范围', const: '取值不对', format: '格式不对', pattern: '格式不对', minLength: '太短', maxLength: '太长', minimum: '太小', maximum: '太大',
       minItems: '太少', maxItems: '太多', uniqueItems: '有重复', oneOf: '取值不对', anyOf: '取值不对', additionalProperties: '多余的字段', not: '取值不对', oneNeeded: '至少填一项', other: '不对',
     },
