@@ -28,7 +28,7 @@ from web.workflow.services.inbox import (
     task_row,
     tasks_for,
 )
-from web.workflow.services.messages import deliver, is_awaited
+from web.workflow.services.messages import deliver, hand_over, is_awaited
 from web.workflow.services.publishing import Deployed, current_version, deploy, deploy_folder, flow_is_deployed
 from web.workflow.services.reassigning import reassign
 from web.workflow.services.timers import timer
@@ -51,6 +51,7 @@ __all__ = [
     "first_task_of",
     "flow_is_deployed",
     "flush_undo",
+    "hand_over",
     "instance_view",
     "is_awaited",
     "may_read",
