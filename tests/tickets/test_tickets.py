@@ -127,6 +127,31 @@ def test_an_agent_plans_a_call_to_his_own_customer(flows, alice, wang):
     assert (task.assignee, task.form_key) == (alice, "outbound_task.plan")
 
 
+@pytest.mark.req("S-14", "S-21")
+def test_who_calls_sees_what_the_call_was_planned_for(flows, client, alice, bob, person, wang):
+    ticket = services.want_outbound(source="own", number=WANG, customer=wang, acting_user=alice)
+    [plan] = open_tasks(ticket)
+    planned = {"entry_point": "复诊提醒", "questionnaire": "follow_up", "note": "下午方便", "hours": 4}
+    workflow.complete(plan, alice, planned, wait=False)
+    [call] = open_tasks(ticket)
+    assert call.element == "O4_call"
+
+    def shown(reader):
+        client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+        return client.get(f"/api/tasks/{call.pk}").json()["brief"]
+
+    assert shown(bob) == [
+        {"name": "entry_point", "title": {"zh": "切入点", "en": "Entry point"}, "value": {"zh": "复诊提醒", "en": "复诊提醒"}},
+        {"name": "questionnaire", "title": {"zh": "问卷", "en": "Questionnaire"}, "value": {"zh": "复诊回访", "en": "Follow-up visit"}},
+        {"name": "note", "title": {"zh": "说明", "en": "Note"}, "value": {"zh": "下午方便", "en": "下午方便"}},
+    ]  # fmt: skip
+    eve = person("9001", "analyst")
+    eve.memberships.all().delete()
+    assert shown(eve) == []  # she repairs flows, and reads nothing of what is in them
+    client.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    assert client.get(f"/api/tasks/{plan.pk}").json()["brief"] == []  # nothing came before it
+
+
 def test_numbers_run_on_each_day_and_are_never_given_twice(db, clock):
     given = {services.next_number() for _ in range(50)}
     assert len(given) == 50

@@ -143,6 +143,12 @@ class TaskViewer(PersonOut):
     since = s.DateTimeField()
 
 
+class TaskBrief(s.Serializer):
+    name = s.CharField()
+    title = BilingualName()
+    value = BilingualName()
+
+
 class TaskDetail(TaskRow):
     form = TaskForm(allow_null=True)
     data = s.DictField()
@@ -150,6 +156,7 @@ class TaskDetail(TaskRow):
     former_draft = TypedData(allow_null=True)
     submission = TypedData(allow_null=True)
     viewers = TaskViewer(many=True)
+    brief = TaskBrief(many=True, help_text="what earlier tasks of the flow left for who does this one")
 
 
 class TaskCounts(s.Serializer):

@@ -17,7 +17,7 @@ from web.common.paging import PAGE, keyset
 from web.common.scope import scope
 from web.workflow.models import Draft, ProcessInstance, Submission, TaskCandidate, UserTask
 from web.workflow.scoping import keys_of, ordinary, sees_all
-from web.workflow.services import acts, hooks, publishing
+from web.workflow.services import acts, hooks, publishing, views
 from web.workflow.services.projection import EXCLUDED
 
 DAY = timedelta(hours=24)
@@ -237,8 +237,10 @@ def task_detail(task: UserTask, user: User) -> dict[str, Any]:
         "former_draft": None,
         "submission": None,
         "viewers": [],
+        "brief": [],
     }
     if readable:
+        detail["brief"] = views.brief_of(task)
         detail["viewers"] = hooks.viewers(task.pk, user)
         own = Draft.objects.filter(task=task, user=user).select_related("user").first()
         detail["draft"] = _typed(own.data, own.at, own.user) if own else None

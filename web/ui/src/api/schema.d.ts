@@ -749,7 +749,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description How much the people have on their hands whom the caller may give tasks to. */
+        /** @description How much the people have on their hands whom the caller may give tasks to; with `tasks` only those who can do all of them. */
         get: operations["tasks_load"];
         put?: never;
         post?: never;
@@ -1831,6 +1831,8 @@ export interface components {
             ok: boolean;
             task?: string;
             code?: string;
+            /** @description cannot_take: excluded, not_a_candidate, unknown_user, group */
+            why?: string;
         };
         ReassignResults: {
             results: components["schemas"]["ReassignResult"][];
@@ -1986,6 +1988,11 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        TaskBrief: {
+            name: string;
+            title: components["schemas"]["BilingualName"];
+            value: components["schemas"]["BilingualName"];
+        };
         TaskCandidateName: {
             /** @enum {string} */
             kind: "user" | "group" | "role" | "leader";
@@ -2052,6 +2059,8 @@ export interface components {
             former_draft: components["schemas"]["TypedData"] | null;
             submission: components["schemas"]["TypedData"] | null;
             viewers: components["schemas"]["TaskViewer"][];
+            /** @description what earlier tasks of the flow left for who does this one */
+            brief: components["schemas"]["TaskBrief"][];
         };
         TaskFlow: {
             key: string;
@@ -3406,7 +3415,10 @@ export interface operations {
     };
     tasks_load: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description 1,2,3: who can do all of these */
+                tasks?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -12,7 +12,7 @@ const task = (facts: Partial<FormTask> = {}): FormTask => ({
   id: '7', element: 'C1', title: '登记', flow: { key: 'consult', name: { zh: '咨询', en: 'Inquiry' }, version: 1 }, business_key: 'ticket:T1', repeats: 1, ticket: 'T1', customer: null, vip: false, priority: 3, created_at: '2026-11-25T01:00:00Z',
   due_at: null, remind_at: null, overdue_at: null, assignee: null, candidates: [], state: 'open', mine: true, claimable: false, can: ['complete'], undo_until: null, ended_at: null, ended_by: null, about: null, pos: 1,
   form: { key: 'consult.register', schema: { type: 'object', required: ['content'], properties: { content: { title: '内容', type: 'string' }, note: { title: '备注', type: 'string' } } } },
-  data: {}, draft: null, former_draft: null, submission: null, instance: '1', viewers: [], source: null, ...facts,
+  data: {}, draft: null, former_draft: null, submission: null, instance: '1', viewers: [], brief: [], source: null, ...facts,
 })
 let sent: { method: string; url: string; body: Record<string, unknown>; key: string }[]
 let answers: Record<string, () => Response>

@@ -19,7 +19,7 @@ const task = (facts: Partial<TaskDetail> = {}): TaskDetail => ({
   id: '7', element: 'O4_call', title: '执行外呼', flow: { key: 'outbound_task', name: { zh: '外呼任务', en: 'Outbound' }, version: 1 }, business_key: 'ticket:T1', repeats: 1, ticket: null, customer: null, vip: false, priority: 3, created_at: '2026-11-25T01:00:00Z',
   due_at: null, remind_at: null, overdue_at: null, assignee: wu, candidates: [], state: 'open', mine: true, claimable: false, can: ['complete'], undo_until: null, ended_at: null, ended_by: null, about: null, pos: 1,
   form: { key: 'outbound_task.call', schema: { type: 'object', required: ['note'], properties: { note: { title: '备注', type: 'string' } } } },
-  data: {}, draft: null, former_draft: null, submission: null, instance: '', viewers: [], source: null, ...facts,
+  data: {}, draft: null, former_draft: null, submission: null, instance: '', viewers: [], brief: [], source: null, ...facts,
 })
 let server: TaskDetail | null
 
@@ -105,5 +105,17 @@ describe('colleagues who look at the same task', () => {
   it('are not mentioned when nobody looks', async () => {
     const { wrapper } = await shown()
     expect(wrapper.find('[data-testid=task-viewers]').exists()).toBe(false)
+  })
+})
+
+describe('what earlier steps left for who does the task', () => {
+  it('stands above the form, in the language of the reader', async () => {
+    const brief = [
+      { name: 'entry_point', title: { zh: '切入点', en: 'Entry point' }, value: { zh: '复诊提醒', en: '复诊提醒' } },
+      { name: 'questionnaire', title: { zh: '问卷', en: 'Questionnaire' }, value: { zh: '复诊回访', en: 'Follow-up visit' } },
+    ]
+    const { wrapper } = await shown({ brief })
+    expect(wrapper.find('[data-testid=brief-entry_point]').text()).toBe('切入点复诊提醒')
+    expect(wrapper.find('[data-testid=brief-questionnaire]').text()).toBe('问卷复诊回访')
   })
 })
