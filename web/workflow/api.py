@@ -95,7 +95,7 @@ class Complete(_Task):
     def post(self, request, pk: int):
         """Answer the form. Until `undo_until` it can be undone; with `now` the flow moves at once and `next` holds what it opened."""
         given = asked(schemas.CompleteIn, request.data)
-        task = self.task(pk)
+        task = inbox.find_held(pk, request.user)
         workflow.complete(task, request.user, given["data"], wait=not given["now"])
         row = workflow.task_row(task, request.user)
         following = UserTask.objects.filter(
@@ -113,11 +113,15 @@ class Undo(_Task):
 
 
 class Draft(_Task):
-    @extend_schema(request=schemas.DataIn, responses=schemas.DraftSaved, operation_id="tasks_draft")
+    @extend_schema(
+        request=schemas.DataIn,
+        responses={200: schemas.DraftSaved, 409: OpenApiResponse(description="as tasks_complete; the draft is kept")},
+        operation_id="tasks_draft",
+    )
     def put(self, request, pk: int):
-        """What was typed so far. Kept for one who has, had or may take the task."""
-        task = self.task(pk)
-        draft = workflow.save_draft(task, request.user, asked(schemas.DataIn, request.data)["data"])
+        """What was typed so far. Kept for one who has, had or may take the task; who lost it and all sight of it is told who has it."""
+        task = inbox.find_held(pk, request.user)
+        draft = workflow.keep_draft(task, request.user, asked(schemas.DataIn, request.data)["data"])
         return Response({"at": draft.at})
 
 

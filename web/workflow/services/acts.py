@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from engine.exceptions import ExpressionError
 from engine.expressions import bounded
@@ -20,7 +20,7 @@ from web.common.publishing import publish
 from web.common.scope import scope
 from web.jobs import services as jobs
 from web.workflow.events import UserTaskChanged, UserTaskGone
-from web.workflow.models import Awaited, Draft, Submission, TaskCandidate, UserTask
+from web.workflow.models import Awaited, Draft, History, Submission, TaskCandidate, UserTask
 from web.workflow.services import history, hooks, publishing
 from web.workflow.services.command import COMPLETE, UNDO, begin, complete_key
 from web.workflow.services.errors import (
@@ -36,6 +36,8 @@ from web.workflow.services.errors import (
 from web.workflow.services.projection import EXCLUDED, give_access, subject
 
 CALL_DELIVERED = "call.delivered"
+TAKEN = ("claimed", "taken_in_call", "submitted")
+LEFT = ("reassigned", "taken_in_call", "returned", "delegated")
 RELATED = ("assignee", "ended_by", "instance")
 
 
@@ -219,6 +221,14 @@ def _leave(task: UserTask, former: User, actor: User, action: str, reason: str, 
     publish(UserTaskChanged(task.pk))
 
 
+def has_held(task: UserTask, user: User) -> bool:
+    """Whether the task was the user's once, or he typed into it: enough to be told who has it now, not to see it."""
+    if Draft.objects.filter(task=task, user=user).exists():
+        return True
+    rows = History.objects.filter(task=task).filter(Q(actor=user.number, action__in=TAKEN) | Q(action__in=LEFT))
+    return any(user.number in (row.actor if row.action in TAKEN else None, row.facts.get("former")) for row in rows)
+
+
 # -- drafts ------------------------------------------------------------------------------------------------------------
 
 
@@ -236,6 +246,14 @@ def save_draft(task: UserTask, user: User, data: dict[str, Any]) -> Draft:
         Draft.objects.filter(task=task, user=user).update(
             sealed_data=draft.sealed_data, at=draft.at, person=draft.person
         )
+    return draft
+
+
+def keep_draft(task: UserTask, user: User, data: dict[str, Any]) -> Draft:
+    """`save_draft` for who sees the task; who has lost sight of it is then told who has it (TaskTaken, TaskDone, …)."""
+    draft = save_draft(task, user, data)
+    if not scope(UserTask.objects.filter(pk=task.pk), user).exists():
+        raise why_lost(task)
     return draft
 
 
@@ -280,7 +298,7 @@ def complete(task: UserTask, user: User, data: dict[str, Any], *, wait: bool = T
     try:
         return _complete(task, user, data, wait)
     except DomainError:
-        if scope(UserTask.objects.filter(pk=task.pk), user).exists():
+        if scope(UserTask.objects.filter(pk=task.pk), user).exists() or has_held(task, user):
             save_draft(task, user, data)
         raise
 

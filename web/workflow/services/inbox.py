@@ -218,6 +218,17 @@ def find(pk: int, user: User) -> UserTask:
     return task
 
 
+def find_held(pk: int, user: User) -> UserTask:
+    """The task when the user may see it or once held it, else NotFound. Only to take what he typed and to tell him who has it."""
+    try:
+        return find(pk, user)
+    except NotFound:
+        task = UserTask.objects.select_related(*acts.RELATED).filter(pk=pk).first()
+        if task is None or not user.is_active or not acts.has_held(task, user):
+            raise
+        return task
+
+
 def may_read(pk: int, user: User) -> bool:
     """Whether the user may read what is in the task; to see where it stands is not enough."""
     tasks = UserTask.objects.filter(pk=pk)
