@@ -17,6 +17,12 @@ export default {
   offline: {
     title: '已断线 {time}', what: '电话仍可用, 输入存在本机, 连上后自动提交', next: '第 {n} 次重连, {s} 秒后', trying: '正在重连', now: '立即重连', stale: '数据停在 {time}',
   },
+  outage: {
+    part: { database: '数据库暂时不可用', cti: '电话系统断开', jobs: '后台任务暂停', broker: '消息服务断开' },
+    what: {
+      database: '通话不断, 输入存在本机, 恢复后可提交', cti: '工单照常; 来电不弹屏, 手工开单登记', jobs: '办理照常; 短信, 提醒和到期处理会晚', broker: '办理照常; 画面更新会慢',
+    },
+  },
   status: { number: '工号 {number}', extension: '分机 {extension}', up: '已连接', upMs: '已连接 {ms} ms', down: '未连接' },
   state: {
     failed: '没有取到', trace: '追踪号 {trace}', noPermission: '无权限', noPermissionWhy: '这一页不在你的角色范围内。', needs: '须有权限: {needs}。', whoGrants: '可批: {who}',

@@ -73,5 +73,5 @@ export function useDraft(name: () => string, path: () => string | null, data: Re
     void flush()
   })
   const savedAt = computed(() => serverAt.value ?? localAt.value)
-  return { localAt, serverAt, savedAt, dirty, touched, flush, done, begin }
+  return { localAt, serverAt, savedAt, dirty, touched, keepHere, flush, done, begin }
 }
