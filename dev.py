@@ -15,11 +15,13 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -28,6 +30,17 @@ UI = ROOT / "web" / "ui"
 WINDOWS = os.name == "nt"
 PYTHON = VENV / ("Scripts/python.exe" if WINDOWS else "bin/python")
 UV = VENV / ("Scripts/uv.exe" if WINDOWS else "bin/uv")
+
+
+def read_env(file: Path) -> None:
+    """What .env says and the environment does not, as the product itself reads it."""
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if equals and not name.startswith("#"):
+            os.environ.setdefault(name.strip(), value.split(" #")[0].strip().strip("'\""))
+
+
+read_env(ROOT / ".env")
 DATA = Path(os.environ.get("ZUOXI_DATA") or ROOT / "var")
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -158,8 +171,22 @@ def manage(*arguments: str) -> None:
     call(PYTHON, "manage.py", *arguments)
 
 
+def free_address(host: str, port: str) -> None:
+    """Say at once what would be found out only after the set-up, which may already touch what another instance uses."""
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        refuse(f"PORT is {port!r}; it is a number from 1 to 65535")
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, int(port)))
+    except OSError as error:
+        refuse(f"cannot listen on {host}:{port} ({error}); set HOST and PORT")
+
+
 def run(arguments: list[str]) -> None:
     began = time.monotonic()
+    if not arguments:
+        free_address(os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "8000")
     sync("run-ui")
     ui()
     manage("migrate", "-v", "0")
@@ -185,23 +212,28 @@ def check_all(arguments: list[str], *, everything: bool = False) -> None:
     print(f"set-up took {time.monotonic() - began:.0f} s", flush=True)
     python, script = [PYTHON, "-m"], [program]
     more = ["--slow"] if everything else []
-    steps = {
+    short = {
         "ruff": (ROOT, [*python, "ruff", "check", "."]),
         "import contracts": (ROOT, [VENV / PYTHON.parent.name / "lint-imports", "--no-cache"]),
-        "pytest": (
-            ROOT,
-            [*python, "pytest", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", *more, *arguments],
-        ),
-        "eslint": (UI, [*script, "node_modules/eslint/bin/eslint.js", "--max-warnings", "0", "src"]),
-        "vue-tsc": (UI, [*script, "node_modules/vue-tsc/bin/vue-tsc.js", "--noEmit"]),
         "vitest": (UI, [*script, "node_modules/vitest/vitest.mjs", "run"]),
+        "vue-tsc": (UI, [*script, "node_modules/vue-tsc/bin/vue-tsc.js", "--noEmit"]),
+        "eslint": (UI, [*script, "node_modules/eslint/bin/eslint.js", "--max-warnings", "0", "src"]),
     }
     results = []
-    for name, (folder, command) in steps.items():
+
+    def check(name: str, folder: Path, command: list, **output: object) -> str:
         start = time.monotonic()
-        print(f"\n=== {name}", flush=True)
-        done = subprocess.run([str(part) for part in command], cwd=folder, env=env if folder == UI else None)
+        done = subprocess.run([str(p) for p in command], cwd=folder, env=env if folder == UI else None, **output)
         results.append((name, done.returncode, time.monotonic() - start))
+        return f"\n=== {name}\n{done.stdout or ''}"
+
+    together = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "encoding": "utf-8"}
+    with ThreadPoolExecutor(2) as two:  # these use one core each; pytest uses both
+        for said in two.map(lambda item: check(item[0], *item[1], **together), short.items()):
+            print(said, flush=True)
+    print("\n=== pytest", flush=True)
+    workers = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+    check("pytest", ROOT, [*python, "pytest", *workers, *more, *arguments])
     print()
     for name, code, seconds in results:
         print(f"{'ok ' if code == 0 else 'RED'} {name:<17}{seconds:6.1f} s")

@@ -56,8 +56,9 @@ class Bundle:
         return found.hexdigest()
 
 
-def read_folder(root: Path, key: str) -> Bundle:
-    """``<root>/<key>`` and, transitively, the folders of the flows it calls. DefinitionError when one is missing.
+def read_folder(root: Path, key: str, *, shared: Path | None = None) -> Bundle:
+    """``<root>/<key>`` and, transitively, the folders of the flows it calls, beside it or else in `shared`. DefinitionError when one is
+    missing.
 
     Of called flows only what runs is taken (diagram, tables, forms, names), not their cases or pages.
     """
@@ -69,6 +70,8 @@ def read_folder(root: Path, key: str) -> Bundle:
             continue
         seen.add(flow)
         folder = Path(root) / flow
+        if shared and not folder.is_dir():
+            folder = Path(shared) / flow
         if not _KEY.fullmatch(flow) or not (folder / f"{flow}.bpmn").is_file():
             raise DefinitionError([Problem(flow, "unknown_flow", f"there is no folder with a diagram for {flow}")])
         for path in sorted(folder.rglob("*")):

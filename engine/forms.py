@@ -1,4 +1,5 @@
-"""Forms: one JSON Schema per user task. ``x-flow`` fields enter the process data, ``x-personal`` get sealed."""
+"""Forms: one JSON Schema per user task. ``x-flow`` fields enter the process data, ``x-personal`` get sealed,
+``x-brief`` are shown with the later tasks of the flow."""
 
 from __future__ import annotations
 
@@ -92,6 +93,10 @@ class Form:
     def personal_fields(self) -> set[str]:
         """Dotted names of the fields marked ``"x-personal": true``; such an object is personal as a whole."""
         return {path for path, field in _fields(self.schema) if field.get("x-personal") is True}
+
+    def brief_fields(self) -> dict[str, dict]:
+        """Schemas of the outermost fields marked ``"x-brief": true``, by name."""
+        return {name: field for name, field in _properties(self.schema) if field.get("x-brief") is True}
 
 
 def _field_errors(error: jsonschema.ValidationError) -> Iterator[FieldError]:

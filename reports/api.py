@@ -12,6 +12,7 @@ from web.accounts import services as accounts
 from web.common import clock
 from web.common.audit import audit
 from web.common.errors import BadInput, NotFound
+from web.common.names import BilingualName
 
 from .base import Report
 from .catalog import REPORTS
@@ -23,20 +24,20 @@ PAGE = 100
 class ParamOut(serializers.Serializer):
     name = serializers.CharField()
     kind = serializers.CharField()
-    title = serializers.DictField(child=serializers.CharField())
+    title = BilingualName()
     choices = serializers.ListField(child=serializers.CharField())
     default = serializers.JSONField(allow_null=True)
 
 
 class ReportOut(serializers.Serializer):
     name = serializers.CharField()
-    title = serializers.DictField(child=serializers.CharField())
+    title = BilingualName()
     params = ParamOut(many=True)
 
 
 class ColumnOut(serializers.Serializer):
     key = serializers.CharField()
-    title = serializers.DictField(child=serializers.CharField())
+    title = BilingualName()
     kind = serializers.CharField()
 
 

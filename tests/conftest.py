@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import servers
+from tests.support import described, servers
 from tests.support.clock import HandClock
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +33,14 @@ def clock() -> Iterator[HandClock]:
     product_clock.use(hand)
     yield hand
     product_clock.use(product_clock.system_now)
+
+
+# --- the description of the API ------------------------------------------------------------------------------------
+@pytest.fixture(scope="session", autouse=True)
+def _answers_as_described() -> Iterator[None]:
+    """In whatever test an answer of the API comes: it has the shape from which the browser's types are made."""
+    with described.watching():
+        yield
 
 
 # --- real servers ----------------------------------------------------------------------------------------------

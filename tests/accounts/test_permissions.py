@@ -123,9 +123,12 @@ def test_the_keys_of_a_candidate_and_the_users_behind_a_key_say_the_same():
 
 def test_candidates_have_names_for_people():
     the_tree()
-    assert accounts.candidate_name("group:booking") == {"kind": "group", "key": "booking", "name": "Booking"}
-    assert accounts.candidate_name("role:supervisor")["name"]
-    assert accounts.candidate_name("user:nobody") == {"kind": "user", "key": "nobody", "name": "nobody"}
+    booking = {"kind": "group", "key": "booking", "name": {"zh": "Booking", "en": "Booking group"}}
+    assert accounts.candidate_name("group:booking") == booking
+    role = accounts.candidate_name("role:supervisor")["name"]
+    assert role["zh"] and role["en"] and role["zh"] != role["en"]
+    nobody = {"kind": "user", "key": "nobody", "name": {"zh": "nobody", "en": "nobody"}}
+    assert accounts.candidate_name("user:nobody") == nobody
 
 
 @pytest.mark.req("X-15", "X-16")
@@ -203,4 +206,6 @@ def test_colleagues_are_found_by_role_group_and_name():
         "name": people["anna"].name,
         "group": "booking",
     }
-    assert [row["key"] for row in client.get("/api/groups").json()] == ["centre", "operations", "booking", "service"]
+    groups = client.get("/api/groups").json()
+    assert [row["key"] for row in groups] == ["centre", "operations", "booking", "service"]
+    assert groups[0]["name"] == {"zh": "Centre", "en": "Centre group"}

@@ -27,7 +27,9 @@ def test_an_agent_signs_in_with_number_extension_and_password_and_the_attempt_is
     body = answer.json()
     assert body["user"]["number"] == "1023" and body["user"]["roles"] == ["agent"]
     assert "tickets.open" in body["user"]["permissions"] and "routing.approve" not in body["user"]["permissions"]
-    assert body["user"]["groups"] == [{"key": "booking", "name": "Booking", "leads": False}]
+    assert body["user"]["groups"] == [
+        {"key": "booking", "name": {"zh": "Booking", "en": "Booking group"}, "leads": False}
+    ]
     assert body["agent"]["extension"] == "8023" and body["agent"]["groups"][0]["key"] == "booking"
     assert body["centre"]["simulator"] is True
     row = LoginAttempt.objects.get()

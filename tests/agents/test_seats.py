@@ -109,5 +109,21 @@ def test_the_words_of_the_phone_bar_come_in_their_order():
         "title": {"zh": "用餐", "en": "Meal"},
         "minutes": 45,
     }
-    assert client.get("/api/skills").json() == [{"key": "booking", "name": "Booking"}]
-    assert client.get("/api/skill-groups").json() == [{"key": "booking", "name": "Booking"}]
+
+
+def test_groups_and_skills_are_told_in_both_languages_and_in_one_where_there_is_no_other():
+    client = as_user(the_tree()["anna"])
+    services.set_skill("cantonese", "粤语")
+    booking, group = {"zh": "预约", "en": "Booking"}, {"zh": "预约组", "en": "Booking"}
+    assert client.get("/api/skills").json() == [
+        {"key": "booking", "name": booking},
+        {"key": "cantonese", "name": {"zh": "粤语", "en": "粤语"}},
+    ]
+    assert client.get("/api/skill-groups").json() == [{"key": "booking", "name": group}]
+    [row] = client.get("/api/agents").json()
+    assert (row["skill_groups"], row["skills"]) == (
+        [{"key": "booking", "name": group}],
+        [{"key": "booking", "name": booking}],
+    )
+    seat = client.get("/api/session").json()["agent"]
+    assert (seat["groups"], seat["skills"]) == (row["skill_groups"], row["skills"])

@@ -101,6 +101,13 @@ def test_a_number_is_listed_by_agent_and_leader_refused_and_free_again_after_its
         zhang.is_in("wrap")
         opens_ticket(zhang, second)
         presses_button(zhang, "ticket-withdraw")
+        expect(zhang.sees("withdraw-submit")).to_be_focused()
+        zhang.presses("Escape")
+        expect(zhang.sees("withdraw-dialog")).to_be_hidden()
+        assert zhang.asks(f"tickets/{second}")["can"] == ["withdraw"]
+        presses_button(zhang, "ticket-withdraw")
+        expect(zhang.sees("withdraw-submit")).to_be_focused()
+        zhang.presses("Enter")
         closed_as(zhang, second, "withdrawn")
         expect(zhang.sees("ticket-state")).to_contain_text("撤回")
         expect(zhang.sees("ticket-withdraw")).to_be_hidden()

@@ -25,6 +25,9 @@ def test_two_browsers_claim_one_task_and_the_slower_is_told_who_has_it(product: 
             person.picks(task)
             person.page.route(f"**/api/tasks/{task}/claim", lambda route: held.append(route))
             person.presses("c")
+        for person, other in (both, both[::-1]):
+            expect(person.sees("task-viewers")).to_contain_text(other.number)
+            expect(person.sees("task-viewers")).not_to_contain_text(person.number)
         for person in both:  # both have pressed before either answer is known
             person.page.wait_for_timeout(200)
         assert len(held) == 2

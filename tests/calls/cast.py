@@ -58,7 +58,9 @@ def an_agent(
 
 def a_queue(key: str = "main", *, group: str = "booking", number: str = HOTLINE, **values: Any) -> Queue:
     skill_group, _ = SkillGroup.objects.get_or_create(key=group, defaults={"name": group, "group": a_group(group)})
-    queue = Queue.objects.create(key=key, name="预约热线", skill_group=skill_group, skills=["consult"], **values)
+    queue = Queue.objects.create(
+        key=key, name="预约热线", name_en="Booking line", skill_group=skill_group, skills=["consult"], **values
+    )
     ServiceNumber.objects.create(number=number, queue=queue)
     return queue
 

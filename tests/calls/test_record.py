@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -48,6 +50,41 @@ def test_a_number_of_two_people_names_nobody(clock):
     a_customer(name="李明")
     a_customer(name="王芳")
     assert record(Line(clock.now()).arrives()).customer is None
+
+
+def test_one_person_is_counted_once_by_whatever_is_known_of_him(clock):
+    stranger = record(Line(clock.now()).arrives())
+    assert stranger.party_key == f"number:{stranger.number_token}"
+    customer = a_customer()
+    known = record(Line(clock.now()).arrives())
+    assert known.party_key == f"customer:{customer.pk}"
+    services.set_customer(stranger, customer, acting_user=an_agent("1001").user)
+    stranger.refresh_from_db()
+    assert stranger.party_key == f"customer:{customer.pk}"
+    assert record(Line(clock.now(), calling="").arrives()).party_key is None
+
+
+def test_calls_from_before_get_the_same_key(clock):
+    stranger, customer = record(Line(clock.now()).arrives()), a_customer()
+    known, hidden = record(Line(clock.now()).arrives()), record(Line(clock.now(), calling="").arrives())
+    before = dict(Call.objects.values_list("pk", "party_key"))
+    Call.objects.update(party_key=None)
+    import_module("web.calls.migrations.0002_party_key").fill(apps, None)
+    assert dict(Call.objects.values_list("pk", "party_key")) == before
+    assert before[stranger.pk] != before[known.pk] == f"customer:{customer.pk}" and before[hidden.pk] is None
+
+
+def test_the_stay_in_the_queue_keeps_why_it_ended_where_it_ended(clock):
+    alice = an_agent("1001")
+    line = Line(clock.now())
+    call = record(line.arrives(0), line.queued(2))
+    services.note_decision(call.call_id, {"reason": "nobody_free"})
+    assert call.visits.get().reason == "nobody_free"
+    services.note_decision(call.call_id, {"reason": "longest_idle"})
+    record(line.rings(10, alice), line.answered(15, alice))
+    services.note_decision(call.call_id, {"reason": "nobody_signed_in"})  # too late for this stay
+    visit = call.visits.get()
+    assert (visit.result, visit.reason) == ("answered", "longest_idle")
 
 
 @pytest.mark.req("P-31")

@@ -76,6 +76,47 @@ def test_without_a_token_a_name_or_a_product_it_says_what_is_missing(tmp_path: P
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.req("A-01")
+@pytest.mark.parametrize("port", ["abc", "0", "70000"])
+def test_a_port_that_is_none_is_one_line_before_anything_is_set_up(tmp_path: Path, port: str) -> None:
+    done = dev("run", PORT=port, ZUOXI_DATA=str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [f"dev.py: PORT is {port!r}; it is a number from 1 to 65535"]
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_occupied_port_is_one_line_before_the_other_one_s_data_are_touched(
+    tmp_path: Path, product_that_listens: str
+) -> None:
+    done = dev("run", PORT=product_that_listens, ZUOXI_DATA=str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1 and f"127.0.0.1:{product_that_listens}" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_what_stands_in_the_env_file_counts_where_the_environment_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dev as module
+
+    monkeypatch.setenv("PORT", "8001")
+    for name in ("ZUOXI_DATA", "SCENARIO", "HOST"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    lines = [
+        "# PORT=1",
+        "PORT=9000",
+        "ZUOXI_DATA=/srv/zuoxi   # the data",
+        'export SCENARIO="rush"',
+        "",
+        "no equals sign",
+    ]
+    (tmp_path / ".env").write_text("\n".join(lines), encoding="utf-8")
+    module.read_env(tmp_path / ".env")
+    found = {name: os.environ.get(name) for name in ("PORT", "ZUOXI_DATA", "SCENARIO", "HOST")}
+    assert found == {"PORT": "8001", "ZUOXI_DATA": "/srv/zuoxi", "SCENARIO": "rush", "HOST": None}
+
+
 def test_an_unknown_command_gets_the_list(tmp_path: Path) -> None:
     done = dev("nonsense")
     assert done.returncode == 1

@@ -69,6 +69,31 @@ def test_a_trial_is_not_held_to_it(settings: Any) -> None:
     assert checks.refusal() == ""
 
 
+DOORS = {
+    "http and sockets": ["-c", "import web.config.asgi"],  # it brings web.config.wsgi
+    "worker": ["-m", "celery", "-A", "web.config", "worker", "-P", "solo"],
+    "beat": ["-m", "celery", "-A", "web.config", "beat", "-s", "/dev/null"],
+    "cti": ["manage.py", "run_cti"],
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_no_process_of_the_full_stack_starts_either(tmp_path: Path, door: str) -> None:
+    env = product_environment(tmp_path, ZUOXI_ENV="production", SECRET_KEY="k" * 60, ALLOWED_HOSTS="desk.example.cn")
+    done = subprocess.run([sys.executable, *DOORS[door]], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert "production is refused: The PBX is the simulator (zuoxi.E004)" in done.stderr
+
+
+def test_a_mistyped_kind_of_installation_is_refused_instead_of_meaning_anything_goes(tmp_path: Path) -> None:
+    env = product_environment(tmp_path, ZUOXI_ENV="prod")
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["zuoxi: ZUOXI_ENV is 'prod'; it can be development, test or production"]
+
+
 @pytest.mark.parametrize("command", [["run_all"], ["check", "--deploy", "--fail-level", "ERROR"]])
 def test_the_process_refuses_to_start(tmp_path: Path, command: list[str]) -> None:
     env = product_environment(tmp_path, ZUOXI_ENV="production")

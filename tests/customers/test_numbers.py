@@ -12,9 +12,9 @@ from web.customers import numbers
 from web.customers.numbers import area_of, normalise, split_place
 
 MOBILE = st.from_regex(r"1(3[0-9]|5[0-35-9]|7[3-8]|8[0-9]|9[89])[0-9]{8}", fullmatch=True)
-AREA_AND_NUMBER = st.sampled_from(["10", "20", "21", "755", "757", "510"]).flatmap(
-    lambda area: st.from_regex(r"[2-8][0-9]{7}", fullmatch=True).map(lambda rest: (area, rest))
-)
+# 010 800… and 021 800… are no landlines: the international freephone numbers 10800 and 21800 begin so.
+SUBSCRIBER = st.from_regex(r"[2-8][0-9]{7}", fullmatch=True).filter(lambda digits: not digits.startswith("800"))
+AREA_AND_NUMBER = st.tuples(st.sampled_from(["10", "20", "21", "755", "757", "510"]), SUBSCRIBER)
 COUNTRY = st.sampled_from(["", "+86", "0086", "86", "+86 ", "0086-", "(+86)", "+86-", "００86"])
 BETWEEN = st.sampled_from(["", " ", "-", "/", " - ", ".", "　"])
 EXTENSION = st.sampled_from(["", " 转 801", "转12", "#3", " ext. 55", ",7", ";ext=9", " x12", "分机1023"])

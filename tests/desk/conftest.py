@@ -5,29 +5,31 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 
+from tests.support import described
 from tests.telephony.rig import Rig
 from web.agents.events import AgentChanged
 from web.calls.events import CallAnswered, CallChanged, CallCleared, CallDelivered, CallQueued
 from web.common import live, publishing
-from web.desk import push
+from web.config.wiring import ROUTES
 from web.telephony.events import CommandRefused
+
+SHAPES = {
+    "CallChanged": "CallViewOut",
+    "CallEnded": "CallViewOut",
+    "TaskChanged": "TaskRow",
+    "AgentChanged": "FloorAgent",
+    "FiguresChanged": "Figures",
+    "Notified": "NotificationOut",
+}
+"""Events that carry a row: the browser puts it where the row of the snapshot stood, so it has the same shape."""
 
 
 @pytest.fixture
 def wired() -> Iterator[None]:
-    """Events of calls and agents reach their hearers, whatever else the product's table says."""
+    """Events of calls and agents reach whom the product's own table names; no others are told."""
     before = dict(publishing._routes)
-    publishing.wire(
-        {
-            CallQueued: [push.push_queue, push.push_floor],
-            CallDelivered: [push.pop_screen, push.push_queue, push.push_floor],
-            CallAnswered: [push.push_call, push.push_queue, push.push_floor],
-            CallChanged: [push.push_call, push.push_floor],
-            CallCleared: [push.push_call, push.push_queue, push.push_floor],
-            AgentChanged: [push.push_phone, push.push_floor],
-            CommandRefused: [push.push_refusal],
-        }
-    )
+    calls = (CallQueued, CallDelivered, CallAnswered, CallChanged, CallCleared, AgentChanged, CommandRefused)
+    publishing.wire({event: ROUTES[event] for event in calls})
     cache.clear()
     yield
     publishing.wire(before)
@@ -40,6 +42,7 @@ def told(monkeypatch, wired) -> list[tuple[str, str, dict]]:
     send = live.send
 
     def noted(topic: str, event: str, data: dict) -> None:
+        assert event not in SHAPES or described.complaints_of(SHAPES[event], data) == []
         heard.append((topic, event, data))
         send(topic, event, data)
 

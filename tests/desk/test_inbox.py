@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.workflow.cast import Cast, cast  # noqa: F401  a fixture
 from tests.workflow.test_properties import ACTS, World
 from web.common import live, publishing
-from web.desk import push, topics
+from web.config.wiring import ROUTES
+from web.desk import topics
 from web.workflow import services as workflow
 from web.workflow.events import UserTaskChanged, UserTaskCreated, UserTaskGone
 
@@ -25,13 +26,7 @@ def told(monkeypatch) -> Iterator[Told]:
     """(topic, event, data) of everything told of tasks; nobody works on jobs but the test."""
     monkeypatch.setattr("web.jobs.tasks.sweep.apply_async", lambda **_: None)
     before, heard = dict(publishing._routes), []
-    publishing.wire(
-        {
-            UserTaskCreated: [push.push_inbox],
-            UserTaskChanged: [push.push_inbox],
-            UserTaskGone: [push.push_gone],
-        }
-    )
+    publishing.wire({event: ROUTES[event] for event in (UserTaskCreated, UserTaskChanged, UserTaskGone)})
     send = live.send
     monkeypatch.setattr(live, "send", lambda *what: (heard.append(what), send(*what)))
     yield heard
@@ -63,6 +58,7 @@ def fold(rows: dict[str, dict[str, Any]], box: str, event: str, data: dict[str, 
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
+@example(acts=[("return", 0, 0), ("reassign", 1, 0)])  # a task nobody had is replaced: it leaves every pool
 @given(acts=st.lists(ACTS, min_size=3, max_size=12))
 def test_an_old_snapshot_and_the_events_since_are_a_fresh_fetch(
     cast: Cast,  # noqa: F811

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from datetime import datetime
 
 import pytest
 from django.db import connection
@@ -38,7 +39,10 @@ def test_the_ring_brings_the_masked_card_without_a_question(rig, told):
     call = rig.rings()
     shown = last(told, f"phone:{alice.user_id}", "CallChanged")
     assert (shown["id"], shown["state"], shown["card"]["id"]) == (str(call.pk), "ringing", str(li.pk))
-    assert shown["queue"] == {"key": "main", "name": "预约热线"} and shown["reason"] == "longest_idle"
+    assert (
+        shown["queue"] == {"key": "main", "name": {"zh": "预约热线", "en": "Booking line"}}
+        and shown["reason"] == "longest_idle"
+    )
     text = json.dumps(shown, ensure_ascii=False)
     assert len(text.encode()) <= 4096
     assert LI not in text and LI.removeprefix("+86") not in text and "李明" not in text
@@ -145,6 +149,9 @@ def test_who_waits_is_told_and_read_alike(rig, told):
     told_rows = last(told, "queue", "QueueChanged")["results"]
     assert told_rows == topics.plain(floor.queue(alice.user)["results"])
     assert [row["number"] for row in told_rows] == ["138****1234", "139****0000"]
+    began = [call.started_at for call in Call.objects.order_by("id")]
+    assert [datetime.fromisoformat(row["waiting_since"]) for row in told_rows] == began
+    assert told_rows[0]["queue"] == {"key": "main", "name": {"zh": "预约热线", "en": "Booking line"}}
     rig.hangs_up(Call.objects.order_by("id").first())
     assert len(last(told, "queue", "QueueChanged")["results"]) == 1
 
@@ -166,6 +173,7 @@ def test_the_floor_is_told_and_read_alike(rig, told):
     assert last(told, "floor", "FiguresChanged") == figures
     told_rows = {data["number"]: data for where, what, data in told if (where, what) == ("floor", "AgentChanged")}
     assert told_rows == {row["number"]: row for row in shown["agents"]}
+    assert told_rows["1001"]["group"]["name"].keys() == {"zh", "en"}
 
 
 def test_the_floor_needs_its_permission(db):
@@ -189,6 +197,7 @@ def test_missed_calls_one_row_a_number(rig, told):
     rows = floor.missed(boss)
     assert [(row["number"], row["times"]) for row in rows] == [("139****0000", 1), ("138****1234", 2)]
     assert [(row["number"], row["times"]) for row in floor.missed(alice.user)] == [("138****1234", 1)]
+    assert rows[0]["queue"]["name"] == {"zh": "预约热线", "en": "Booking line"}
 
 
 acts = st.lists(

@@ -29,7 +29,8 @@ def the_role(key: str) -> Role:
 
 def a_group(key: str, parent: str | None = None) -> Group:
     found = Group.objects.filter(key=key).first()
-    return found or accounts.set_group(key, key.title(), parent=a_group(parent) if parent else None)
+    above = a_group(parent) if parent else None
+    return found or accounts.set_group(key, key.title(), parent=above, name_en=f"{key.title()} group")
 
 
 def a_user(
@@ -52,8 +53,8 @@ def a_user(
 def an_agent(number: str, group: str | None = None, *, extension: str | None = None) -> User:
     """An agent with a phone; `extension` exists but is not taken yet."""
     user = a_user(number, "agent", group)
-    agents.set_skill_group("booking", "Booking", group=None)
-    agents.set_skill("booking", "Booking")
+    agents.set_skill_group("booking", "预约组", group=None, name_en="Booking")
+    agents.set_skill("booking", "预约", "Booking")
     agents.set_agent(user, skill_groups=["booking"], skills=["booking"])
     agents.set_extension(extension or f"8{number[1:]}")
     return user

@@ -28,7 +28,7 @@ def flows(db):
 
 @pytest.fixture
 def service_group(db):
-    return Group.objects.create(key="service", name="服务组", path="/service/")
+    return Group.objects.create(key="service", name="服务组", name_en="Service", path="/service/")
 
 
 @pytest.fixture

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from tests.tickets.conftest import STRANGER, WANG
+from web.accounts.models import AccessGrant, Notification, Role
 from web.agents.models import AgentProfile
 from web.calls.models import CallLeg
 from web.common import clock
 from web.common.errors import NotAllowed
+from web.common.models import AuditRow
 from web.jobs import services as jobs
 from web.jobs.models import InboundMessage
 from web.tickets import services
 from web.tickets.models import TicketCall
 from web.workflow import services as workflow
-from web.workflow.models import History, UserTask
+from web.workflow.models import Draft, History, ProcessInstance, UserTask
 
 pytestmark = pytest.mark.django_db
 
@@ -129,8 +134,130 @@ def test_a_call_gives_no_right_to_an_approval(flows, alice, lena, wang, a_call, 
 
 
 def apply(ticket, user) -> None:
-    answers = {"action": "submit", "reason": "harassment", "description": "rings all day", "term": "7", "channels": ["voice"]}
+    answers = {
+        "action": "submit",
+        "reason": "harassment",
+        "description": "rings all day",
+        "term": "7",
+        "channels": ["voice"],
+    }
     workflow.complete(task_of(ticket), user, answers, wait=False)
+
+
+@contextmanager
+def nothing_changes() -> Iterator[None]:
+    """Neither the tasks nor anything that taking one over leaves behind."""
+
+    def everything() -> list[list[dict]]:
+        tables = (UserTask, ProcessInstance, History, AccessGrant, Notification, Draft, TicketCall, AuditRow)
+        return [list(model.objects.order_by("pk").values()) for model in tables]
+
+    before = everything()
+    yield
+    assert everything() == before
+
+
+class TestTakingOverInTheCall:
+    """POST /api/tasks/{id}/claim {call}. In each refusal one thing alone is wrong: put right, the same request succeeds."""
+
+    REFUSED = (403, {"code": "no_permission", "needs": "call_with_customer"})
+
+    @pytest.fixture
+    def task(self, flows, bob, wang):
+        """A call back to Wang that Bob has claimed and begun to fill in."""
+        task = task_of(services.want_outbound(source="missed_call", number=WANG, customer=wang))
+        UserTask.objects.filter(pk=task.pk).update(assignee=bob, claimed_at=clock.now())
+        workflow.save_draft(task, bob, {"note": "half a sentence"})
+        return task
+
+    @pytest.fixture
+    def takes(self, as_, task):
+        def ask(user, call, of=None) -> tuple[int, dict]:
+            answer = post(as_(user), f"/api/tasks/{(of or task).pk}/claim", {"call": call})
+            said = answer.json()
+            return answer.status_code, {name: said[name] for name in ("code", "needs", "by") if said.get(name)}
+
+        return ask
+
+    def succeeds(self, task, user) -> bool:
+        task.refresh_from_db()
+        return task.assignee == user and History.objects.filter(task=task, action="taken_in_call").count() == 1
+
+    @pytest.mark.req("X-10")
+    def test_who_is_no_part_of_the_call_is_refused_and_with_it_at_his_phone_is_not(
+        self, task, takes, alice, bob, person, wang, rings_at
+    ):
+        carl = person("1032", "agent")
+        call = rings_at(carl, customer=wang)
+        AgentProfile.objects.create(user=alice, extension="8023", state="busy")
+        with nothing_changes():
+            assert takes(alice, call.pk) == self.REFUSED
+        assert takes(carl, call.pk)[0] == 200
+        assert self.succeeds(task, carl)
+
+    @pytest.mark.req("X-10")
+    def test_who_has_not_the_role_of_the_lane_is_refused_though_the_call_is_at_his_phone(
+        self, task, takes, person, wang, rings_at
+    ):
+        rose = person("1061", "pharmacy")
+        call = rings_at(rose, customer=wang)
+        with nothing_changes():
+            assert takes(rose, call.pk) == self.REFUSED
+        rose.roles.add(Role.objects.get(key=task.lane))
+        assert takes(rose, call.pk)[0] == 200
+        assert self.succeeds(task, rose)
+
+    @pytest.mark.req("X-10")
+    def test_the_task_of_another_customer_is_not_taken_and_his_own_is(self, task, takes, alice, bob, wang, rings_at):
+        other = task_of(services.want_outbound(source="missed_call", number=STRANGER))
+        UserTask.objects.filter(pk=other.pk).update(assignee=bob, claimed_at=clock.now())
+        call = rings_at(alice, STRANGER)
+        with nothing_changes():
+            assert takes(alice, call.pk) == self.REFUSED
+        assert takes(alice, call.pk, of=other)[0] == 200
+        assert self.succeeds(other, alice)
+        task.refresh_from_db()
+        assert task.assignee == bob
+
+    @pytest.mark.req("X-10")
+    def test_a_call_that_is_over_gives_nothing_until_he_rings_again(self, task, takes, alice, wang, rings_at):
+        over = rings_at(alice, customer=wang)
+        rings_at.ends()
+        with nothing_changes():
+            assert takes(alice, over.pk) == self.REFUSED
+        again = rings_at(alice, customer=wang, call_id="again")
+        with nothing_changes():
+            assert takes(alice, over.pk) == self.REFUSED
+        assert takes(alice, again.pk)[0] == 200
+        assert self.succeeds(task, alice)
+
+    @pytest.mark.req("X-10")
+    def test_what_the_colleague_has_done_meanwhile_is_told_with_his_name(
+        self, task, takes, alice, bob, wang, rings_at, clock
+    ):
+        call = rings_at(alice, customer=wang)
+        workflow.complete(task, bob, {"result": "called_in"})
+        with nothing_changes():
+            assert takes(alice, call.pk) == (409, {"code": "task_done", "by": {"number": "1031", "name": bob.name}})
+        # The ten seconds are over and the flow has ended: nobody is waited for any more.
+        clock.forward(seconds=11)
+        sweep()
+        with nothing_changes():
+            assert takes(alice, call.pk) == self.REFUSED
+
+    @pytest.mark.parametrize("call", ["the hotline", -1.5, [7]])
+    def test_what_is_no_call_is_named_as_a_wrong_field(self, call, task, alice, as_):
+        with nothing_changes():
+            answer = post(as_(alice), f"/api/tasks/{task.pk}/claim", {"call": call})
+            assert (answer.status_code, list(answer.json()["fields"])) == (400, ["call"])
+
+    def test_a_call_that_never_was_gives_nothing_and_who_is_not_signed_in_less(
+        self, task, takes, alice, wang, rings_at, client
+    ):
+        call = rings_at(alice, customer=wang)
+        with nothing_changes():
+            assert post(client, f"/api/tasks/{task.pk}/claim", {"call": call.pk}).status_code == 401
+            assert takes(alice, call.pk + 1000) == self.REFUSED
 
 
 class TestWithdrawing:

@@ -8,6 +8,7 @@ import pytest
 from django.db import connections
 
 from tests.tickets.conftest import STRANGER, WANG
+from web.accounts import services as accounts
 from web.common.audit import facts
 from web.common.models import AuditRow
 from web.customers import services as customers
@@ -126,6 +127,31 @@ def test_an_agent_plans_a_call_to_his_own_customer(flows, alice, wang):
     assert (task.assignee, task.form_key) == (alice, "outbound_task.plan")
 
 
+@pytest.mark.req("S-14", "S-21")
+def test_who_calls_sees_what_the_call_was_planned_for(flows, client, alice, bob, person, wang):
+    ticket = services.want_outbound(source="own", number=WANG, customer=wang, acting_user=alice)
+    [plan] = open_tasks(ticket)
+    planned = {"entry_point": "复诊提醒", "questionnaire": "follow_up", "note": "下午方便", "hours": 4}
+    workflow.complete(plan, alice, planned, wait=False)
+    [call] = open_tasks(ticket)
+    assert call.element == "O4_call"
+
+    def shown(reader):
+        client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+        return client.get(f"/api/tasks/{call.pk}").json()["brief"]
+
+    assert shown(bob) == [
+        {"name": "entry_point", "title": {"zh": "切入点", "en": "Entry point"}, "value": {"zh": "复诊提醒", "en": "复诊提醒"}},
+        {"name": "questionnaire", "title": {"zh": "问卷", "en": "Questionnaire"}, "value": {"zh": "复诊回访", "en": "Follow-up visit"}},
+        {"name": "note", "title": {"zh": "说明", "en": "Note"}, "value": {"zh": "下午方便", "en": "下午方便"}},
+    ]  # fmt: skip
+    eve = person("9001", "analyst")
+    eve.memberships.all().delete()
+    assert shown(eve) == []  # she repairs flows, and reads nothing of what is in them
+    client.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    assert client.get(f"/api/tasks/{plan.pk}").json()["brief"] == []  # nothing came before it
+
+
 def test_numbers_run_on_each_day_and_are_never_given_twice(db, clock):
     given = {services.next_number() for _ in range(50)}
     assert len(given) == 50
@@ -152,8 +178,6 @@ class TestOverHttp:
         return client.post(path, data, content_type="application/json", headers=headers)
 
     def test_the_first_form_solves_the_consultation_on_the_call(self, flows, as_alice, alice, wang, a_call):
-        from web.accounts import services as accounts
-
         call = a_call(customer=wang)
         accounts.grant(alice, "call", call.pk, reason="ring", source=f"call:{call.pk}")
         accounts.grant(alice, "customer", wang.pk, reason="ring", source=f"call:{call.pk}")
@@ -169,6 +193,18 @@ class TestOverHttp:
         assert wrong.status_code == 422
         assert set(wrong.json()["fields"]) == set(form["required"])
         assert not Submission.objects.exists()
+
+    def test_the_page_of_a_task_says_where_its_ticket_came_from(self, flows, as_alice, alice, wang):
+        accounts.grant(alice, "customer", wang.pk, reason="ring", source="call:1")
+        ticket = self.post(as_alice, "/api/tickets/outbound", {"customer": wang.pk}).json()
+        task = as_alice.get(f"/api/tasks/{ticket['task']}").json()
+        assert (task["source"], task["repeats"], task["ticket"]) == ("own", 1, ticket["number"])
+
+    def test_a_flow_started_without_a_call_names_its_first_task_as_the_ticket_does(self, flows, as_alice):
+        started = self.post(as_alice, "/api/flows/consult/start", {}).json()
+        ticket = as_alice.get(f"/api/tickets/{started['ticket']}").json()
+        assert (ticket["instance"], ticket["task"]) == (started["instance"], started["task"])
+        assert [task["id"] for task in ticket["tasks"]] == [started["task"]]
 
     def test_the_same_request_sent_twice_opens_one_ticket(self, flows, as_alice):
         first = self.post(as_alice, "/api/tickets", {"purpose": "consult"}, **{"Idempotency-Key": "k-1"})

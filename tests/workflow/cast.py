@@ -84,7 +84,7 @@ class Cast:
             for code in PERMISSIONS.get(role, []):
                 RolePermission.objects.get_or_create(role=row, code=code)
         centre = Group.objects.create(key="centre", name="centre", path="/centre/")
-        booking = Group.objects.create(key="booking", name="booking", parent=centre, path="/centre/booking/")
+        booking = Group.objects.create(key="booking", name="booking", name_en="Booking", parent=centre, path="/centre/booking/")
         other = Group.objects.create(key="other", name="other", parent=centre, path="/centre/other/")
         self.ann = a_user("1001", "agent", group=booking)
         self.bob = a_user("1002", "agent", group=booking)

@@ -13,7 +13,7 @@ from web.common import live
 from web.jobs import services as jobs
 from web.jobs.models import Incident
 from web.workflow import services as workflow
-from web.workflow.models import History, Submission, UserTask
+from web.workflow.models import Draft, History, Submission, TaskCandidate, UserTask
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +73,33 @@ def test_refusals_carry_code_fields_and_who_was_first(cast) -> None:
     assert browser(cast.bob).get("/api/tasks?box=all").status_code == 400
     assert browser(cast.bob).get("/api/tasks?cursor=rubbish").json()["code"] == "bad_cursor"
     assert browser(cast.bob).get("/api/tasks?ordering=password").status_code == 400
+
+
+@pytest.mark.req("X-10", "S-20")
+def test_who_lost_the_task_and_all_sight_of_it_is_told_who_has_it_and_loses_nothing_typed(cast, clock) -> None:
+    todo = workflow.claim(task(start("vote", cast.adi, group="booking"), "judge"), cast.bob)
+    due = (clock.now() + timedelta(hours=2)).isoformat()
+    given = {"ids": [todo.pk], "assignee": "2001", "due_at": due, "reason": "absent"}
+    assert post(cast.sue, "tasks/reassign", given).json()["results"][0]["ok"]
+    TaskCandidate.objects.filter(task=todo).exclude(key="role:team_leader").delete()
+    assert browser(cast.bob).get(f"/api/tasks/{todo.pk}").status_code == 404
+
+    refused = post(cast.bob, f"tasks/{todo.pk}/complete", {"data": {"verdict": "yes"}})
+    assert (refused.status_code, refused.json()["code"]) == (409, "task_taken")
+    assert refused.json()["by"] == {"number": "2001", "name": "name 2001"}
+    assert set(refused.json()) == {"code", "by", "at", "trace"}
+    assert workflow.task_detail(again(todo), cast.lea)["former_draft"]["data"] == {"verdict": "yes"}
+
+    refused = browser(cast.bob).put(f"/api/tasks/{todo.pk}/draft", {"data": {"verdict": "no"}}, format="json")
+    assert (refused.status_code, refused.json()["code"], refused.json()["by"]["number"]) == (409, "task_taken", "2001")
+    assert workflow.task_detail(again(todo), cast.lea)["former_draft"]["data"] == {"verdict": "no"}
+
+    for act in ("claim", "return", "undo"):
+        assert post(cast.bob, f"tasks/{todo.pk}/{act}").status_code == 404, act
+    for stranger in (cast.zoe, cast.ann):
+        assert post(stranger, f"tasks/{todo.pk}/complete", {"data": {}}).status_code == 404
+        draft = browser(stranger).put(f"/api/tasks/{todo.pk}/draft", {"data": {}}, format="json")
+        assert draft.status_code == 404 and not Draft.objects.filter(user=stranger).exists()
 
 
 @pytest.mark.req("X-22")
@@ -159,6 +186,14 @@ def test_lists_of_instances_and_flows(cast) -> None:
     assert browser(cast.ann).get("/api/flows/nothing/diagram").status_code == 404
 
 
+def test_a_cancelled_flow_is_answered_as_it_is_read(cast) -> None:
+    instance = start("errand", cast.ann)
+    told = post(cast.adi, f"instances/{instance.pk}/cancel", {"reason": "r"})
+    assert told.status_code == 200 and told.json()["status"] == "cancelled"
+    read = browser(cast.adi).get(f"/api/instances/{instance.pk}").json()
+    assert {**told.json(), "live": read["live"]} == read
+
+
 def test_people_with_the_permission_decide_incidents_and_see_unmatched_messages(cast) -> None:
     cast.probe.answers = [RuntimeError()]
     instance = start("errand", cast.ann)
@@ -184,6 +219,21 @@ def test_load_is_for_those_who_reassign(cast) -> None:
     assert browser(cast.ann).get("/api/tasks/load").status_code == 403
     rows = browser(cast.sue).get("/api/tasks/load").json()
     assert {"number", "name", "group", "open", "overdue", "state"} == set(rows[0])
+    assert {"key": "booking", "name": {"zh": "booking", "en": "Booking"}} in [row["group"] for row in rows]
+
+
+def test_only_who_can_do_all_chosen_tasks_is_offered_for_them(cast) -> None:
+    errand = task(start("errand", cast.ann, key="ticket:E"), "do")
+    approval = workflow.claim(task(start("vote", cast.adi, key="ticket:V"), "judge"), cast.lea)
+
+    def offered(tasks: str) -> list[str]:
+        return [row["number"] for row in browser(cast.sue).get(f"/api/tasks/load?tasks={tasks}").json()]
+
+    assert offered(f"{errand.pk}") == ["1001", "1002", "1003", "2001"]
+    assert offered(f"{errand.pk},{approval.pk}") == ["2001"]
+    assert offered("999999") == []
+    for wrong in ("1;2", "x", "1,,2", "٣"):
+        assert browser(cast.sue).get(f"/api/tasks/load?tasks={wrong}").status_code == 400, wrong
 
 
 def test_reasons_are_sealed_in_history(cast, clock) -> None:

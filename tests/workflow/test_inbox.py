@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.workflow.cast import again, start, task
+from web.accounts.models import Group, Role
 from web.common.scope import scope
 from web.jobs import services as jobs
 from web.workflow import services as workflow
@@ -65,12 +66,14 @@ def test_one_who_repairs_flows_sees_tasks_but_not_what_people_wrote(cast) -> Non
 
 
 def test_rows_tell_who_may_do_what(cast, clock) -> None:
+    leader = Role.objects.get(key="team_leader")
+    Group.objects.filter(key="booking").update(name="预约组", name_en="Booking")
     todo = task(start("vote", cast.ann, group="booking"), "judge")
     row = workflow.task_row(todo, cast.bob)
     assert (row["claimable"], row["mine"], row["can"], row["assignee"]) == (True, False, ["claim"], None)
     assert row["candidates"] == [
-        {"kind": "role", "key": "team_leader", "name": row["candidates"][0]["name"]},
-        {"kind": "group", "key": "booking", "name": "booking"},
+        {"kind": "role", "key": "team_leader", "name": {"zh": leader.name, "en": leader.name_en}},
+        {"kind": "group", "key": "booking", "name": {"zh": "预约组", "en": "Booking"}},
     ]
     assert workflow.task_row(todo, cast.ann)["can"] == [] and workflow.task_row(todo, cast.sue)["can"] == ["reassign"]
     workflow.claim(todo, cast.bob)
@@ -128,5 +131,9 @@ def test_load_counts_open_and_overdue_work_of_those_the_caller_leads(cast, clock
     start("errand", cast.ann, key="ticket:T2")
     clock.forward(hours=4, minutes=1)
     rows = {row["number"]: row for row in inbox.load(cast.lea)}
-    assert (rows["1001"]["open"], rows["1001"]["overdue"], rows["1001"]["group"]) == (2, 2, "booking")
+    assert (rows["1001"]["open"], rows["1001"]["overdue"], rows["1001"]["group"]) == (
+        2,
+        2,
+        {"key": "booking", "name": {"zh": "booking", "en": "Booking"}},
+    )
     assert "1003" not in rows and "1003" in {row["number"] for row in inbox.load(cast.sue)}

@@ -139,7 +139,7 @@ def test_check_names_file_element_and_reason_and_ends_with_one(cast, folder) -> 
     assert "vote/vote.bpmn:judge_due: not_walked" in refused("check")[1]
     cases.unlink()
     assert "no_cases" in refused("check")[1]
-    assert "unknown_flow" in refused("check", str(folder / "nowhere"))[1]
+    assert "no_folder" in refused("check", str(folder / "nowhere"))[1]
 
 
 def test_deploy_publishes_once_and_start_runs_it(cast, folder) -> None:

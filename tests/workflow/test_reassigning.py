@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from tests.workflow.cast import again, start, task
+from tests.workflow.cast import a_user, again, start, task
 from web.accounts.models import AccessGrant, Notification
 from web.common.audit import facts
-from web.common.errors import BadInput, NotAllowed
+from web.common.errors import BadInput, InvalidForm, NotAllowed
 from web.common.models import AuditRow
 from web.common.publishing import _routes, wire
 from web.jobs import services as jobs
@@ -17,7 +17,7 @@ from web.jobs.models import InboundMessage, Job
 from web.workflow import services as workflow
 from web.workflow.events import UserTaskGone
 from web.workflow.models import History, UserTask
-from web.workflow.services import hooks
+from web.workflow.services import acts, hooks, inbox
 from web.workflow.services.errors import TaskTaken
 
 pytestmark = pytest.mark.django_db
@@ -129,6 +129,63 @@ def test_only_with_the_permission_and_for_somebody_who_may(cast, clock) -> None:
     ):
         with pytest.raises(BadInput):
             workflow.reassign([todo], cast.sue, reason="r", **wrong)
+
+
+@pytest.mark.req("S-20", "S-36")
+def test_work_is_given_only_to_those_who_can_do_it_and_each_refusal_says_why(cast, clock) -> None:
+    cast.lee = a_user("2002", "team_leader", group=cast.zoe.memberships.get().group, leads=True)
+    approval = workflow.claim(task(start("vote", cast.bob, key="ticket:V"), "judge"), cast.lea)
+    errand = task(start("errand", cast.ann, key="ticket:E"), "do")
+    both, due = [approval.pk, errand.pk], clock.now() + timedelta(hours=2)
+    to_agent = workflow.reassign(both, cast.sue, assignee="1003", due_at=due, reason="absent")
+    assert [(one["ok"], one.get("code"), one.get("why")) for one in to_agent] == [
+        (False, "cannot_take", "not_a_candidate"),
+        (True, None, None),
+    ]
+    assert again(approval).assignee == cast.lea and not History.objects.filter(task=approval, action="reassigned")
+    to_applicant = workflow.reassign([approval], cast.sue, assignee="1002", due_at=due, reason="absent")
+    assert to_applicant[0]["why"] == "excluded"
+    assert workflow.reassign([approval], cast.sue, assignee="2002", due_at=due, reason="absent")[0]["ok"]
+    assert again(approval).assignee == cast.lee
+
+
+def test_an_approval_is_not_opened_to_a_group_whose_members_may_not_give_it(cast, clock) -> None:
+    approval = workflow.claim(task(start("vote", cast.adi, key="ticket:V"), "judge"), cast.lea)
+    due = clock.now() + timedelta(hours=2)
+    refused = workflow.reassign([approval], cast.sue, group="booking", due_at=due, reason="absent")
+    assert (refused[0]["code"], refused[0]["why"]) == ("cannot_take", "group")
+    assert again(approval).assignee == cast.lea
+    assert acts.candidates_of(approval) == {"role:team_leader"}
+
+
+def test_a_decision_about_anothers_task_names_only_somebody_who_can_do_it(cast, clock) -> None:
+    a_user("5001", "pharmacy")
+    instance = start("errand", cast.ann, group="booking")
+    clock.forward(hours=4)
+    jobs.sweep()
+    decide = workflow.claim(task(instance, "c_decide"), cast.sue)
+    answer = {"assignee": "5001", "reason": "absent", "due_at": (clock.now() + timedelta(hours=1)).isoformat()}
+    with pytest.raises(InvalidForm) as refused:
+        workflow.complete(decide, cast.sue, answer, wait=False)
+    assert refused.value.facts["fields"] == {"assignee": [{"code": "cannot_take"}]}
+    workflow.complete(decide, cast.sue, {**answer, "assignee": "1002"}, wait=False)
+    assert task(instance, "do").assignee == cast.bob
+
+
+@pytest.mark.req("S-20")
+def test_the_load_is_shown_of_exactly_those_who_can_do_all_chosen_tasks(cast) -> None:
+    a_user("2002", "team_leader", group=cast.zoe.memberships.get().group, leads=True)
+    approval = workflow.claim(task(start("vote", cast.adi, key="ticket:V"), "judge"), cast.lea)
+    errand = task(start("errand", cast.ann, key="ticket:E"), "do")
+
+    def shown(*tasks) -> list[str]:
+        return [row["number"] for row in inbox.load(cast.sue, [one.pk for one in tasks])]
+
+    assert shown(approval) == ["2001", "2002"]
+    assert shown(errand) == ["1001", "1002", "1003", "2001"]
+    assert shown(approval, errand) == ["2001"]
+    hidden = task(start("vote", cast.adi, key="ticket:W"), "judge")
+    assert cast.lea.number in shown(errand, hidden) and shown(hidden) == []  # she may not see it, so it says nothing
 
 
 def test_finishing_an_overdue_task_ends_the_supervisors_task_in_the_same_command(cast, clock) -> None:

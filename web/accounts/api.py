@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from web.common import live
 from web.common.idempotency import Idempotent
+from web.common.names import Named, named
 from web.common.paging import keyset
 from web.common.scope import scope
 
@@ -29,11 +30,6 @@ class PersonOut(serializers.Serializer):
 
 class ColleagueOut(PersonOut):
     group = serializers.CharField(allow_null=True, help_text="key of the first group")
-
-
-class GroupOut(serializers.Serializer):
-    key = serializers.CharField()
-    name = serializers.CharField()
 
 
 class NotificationOut(serializers.Serializer):
@@ -110,10 +106,10 @@ def _first_group(user: User) -> str | None:
 
 
 class Groups(APIView):
-    @extend_schema(responses=GroupOut(many=True), operation_id="groups_list")
+    @extend_schema(responses=Named(many=True), operation_id="groups_list")
     def get(self, request):
         rows = scope(Group.objects.order_by("path"), request.user)
-        return Response([{"key": row.key, "name": row.name} for row in rows])
+        return Response([named(row) for row in rows])
 
 
 def _unread(user: User) -> int:

@@ -14,6 +14,7 @@ from django.db.models import F, Q, QuerySet
 from web.common import clock
 from web.common.audit import audit
 from web.common.errors import BadInput, NotAllowed, NotFound
+from web.common.names import both
 from web.common.publishing import publish
 
 from .events import Notified, SessionsEnded
@@ -263,15 +264,17 @@ def _all_leaders(group_key: str) -> QuerySet[User]:
     return User.objects.filter(pk__in=seats, is_active=True).order_by("number")
 
 
-def candidate_name(key: str) -> dict[str, str]:
-    """{kind, key, name} of one candidate key, for people to read."""
+def candidate_name(key: str) -> dict[str, Any]:
+    """{kind, key, name: {zh, en}} of one candidate key, for people to read."""
     kind, _, name = key.partition(":")
     model: Any = {"role": Role, "group": Group, "leader": Group}.get(kind)
     if model is not None:
-        row = model.objects.filter(key=name).only("name").first()
+        row = model.objects.filter(key=name).only("name", "name_en").first()
+        title = both(row.name, row.name_en) if row else both(name)
     else:
-        row = User.objects.filter(number=name).only("name").first()
-    return {"kind": kind, "key": name, "name": row.name if row else name}
+        person = User.objects.filter(number=name).only("name").first()
+        title = both(person.name if person else name)
+    return {"kind": kind, "key": name, "name": title}
 
 
 # --- access that follows work ----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from django.utils.crypto import salted_hmac
 
 from web.common import clock
 from web.common.errors import BadInput, DomainError, NotAllowed
+from web.common.names import named
 from web.common.publishing import publish
 
 from . import services
@@ -105,7 +106,7 @@ def session_user(user: User) -> dict[str, Any]:
         "name": user.name,
         "roles": sorted(services.roles_of(user)),
         "permissions": sorted(services.permissions_of(user)),
-        "groups": [{"key": s.group.key, "name": s.group.name, "leads": s.leads or s.deputy} for s in seats],
+        "groups": [{**named(s.group), "leads": s.leads or s.deputy} for s in seats],
         "locale": user.locale,
     }
 

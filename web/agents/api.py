@@ -17,18 +17,14 @@ from rest_framework.views import APIView
 from web.accounts import sessions
 from web.accounts.models import User
 from web.common.errors import DomainError
+from web.common.names import BilingualName, Named, named
 from web.common.scope import scope
 
 from . import services
 from .models import AgentProfile, PauseReason, Skill, SkillGroup
 
 
-class NamedOut(serializers.Serializer):
-    key = serializers.CharField()
-    name = serializers.CharField()
-
-
-class LedGroupOut(NamedOut):
+class LedGroupOut(Named):
     leads = serializers.BooleanField()
 
 
@@ -44,8 +40,8 @@ class SessionUserOut(serializers.Serializer):
 
 class AgentOut(serializers.Serializer):
     extension = serializers.CharField(allow_blank=True)
-    groups = NamedOut(many=True)
-    skills = NamedOut(many=True)
+    groups = Named(many=True)
+    skills = Named(many=True)
 
 
 class CentreOut(serializers.Serializer):
@@ -72,15 +68,10 @@ class LocaleIn(serializers.Serializer):
     locale = serializers.ChoiceField(choices=["zh-CN", "en"])
 
 
-class TitleOut(serializers.Serializer):
-    zh = serializers.CharField()
-    en = serializers.CharField()
-
-
 class ReasonOut(serializers.Serializer):
     key = serializers.CharField()
     kind = serializers.ChoiceField(choices=["not_ready", "rest"])
-    title = TitleOut()
+    title = BilingualName()
     minutes = serializers.IntegerField()
 
 
@@ -164,26 +155,26 @@ def reason_out(row: PauseReason) -> dict:
 
 
 class SkillGroups(APIView):
-    @extend_schema(responses=NamedOut(many=True), operation_id="skill_groups_list")
+    @extend_schema(responses=Named(many=True), operation_id="skill_groups_list")
     def get(self, request):
         rows = scope(SkillGroup.objects.order_by("pk"), request.user)
-        return Response(list(rows.values("key", "name")))
+        return Response([named(row) for row in rows])
 
 
 class Skills(APIView):
-    @extend_schema(responses=NamedOut(many=True), operation_id="skills_list")
+    @extend_schema(responses=Named(many=True), operation_id="skills_list")
     def get(self, request):
         rows = scope(Skill.objects.order_by("pk"), request.user)
-        return Response(list(rows.values("key", "name")))
+        return Response([named(row) for row in rows])
 
 
-class AgentRow(NamedOut):
-    key = None
+class AgentRow(serializers.Serializer):
     number = serializers.CharField()
+    name = serializers.CharField()
     extension = serializers.CharField(allow_null=True)
     state = serializers.CharField()
-    skill_groups = NamedOut(many=True)
-    skills = NamedOut(many=True)
+    skill_groups = Named(many=True)
+    skills = Named(many=True)
 
 
 class Agents(APIView):
@@ -206,8 +197,8 @@ def _agent_row(row: AgentProfile) -> dict:
         "name": row.user.name,
         "extension": row.extension,
         "state": row.state,
-        "skill_groups": [{"key": g.key, "name": g.name} for g in row.skill_groups.all()],
-        "skills": [{"key": s.key, "name": s.name} for s in row.skills.all()],
+        "skill_groups": [named(one) for one in row.skill_groups.all()],
+        "skills": [named(one) for one in row.skills.all()],
     }
 
 

@@ -12,6 +12,7 @@ from web.accounts import services as accounts
 from web.accounts.models import Group, User
 from web.common.audit import audit
 from web.common.errors import BadInput, DomainError
+from web.common.names import named
 from web.common.publishing import publish
 
 from .events import SeatLeft, SeatTaken
@@ -166,6 +167,6 @@ def agent_view(profile: AgentProfile | None) -> dict[str, Any] | None:
         return None
     return {
         "extension": profile.extension or "",
-        "groups": list(profile.skill_groups.order_by("pk").values("key", "name")),
-        "skills": list(profile.skills.order_by("pk").values("key", "name")),
+        "groups": [named(one) for one in profile.skill_groups.order_by("pk")],
+        "skills": [named(one) for one in profile.skills.order_by("pk")],
     }

@@ -17,27 +17,24 @@ from web.accounts.api import PersonOut
 from web.common import clock, seals
 from web.common.errors import BadInput
 from web.common.idempotency import Idempotent
+from web.common.names import BilingualName
 from web.common.paging import keyset
 from web.common.scope import scope
 from web.customers import services as customers
+from web.customers.api import AreaOut
 
 from . import services
 from .models import Call, CallLeg
 
 
-class Title(serializers.Serializer):
-    zh = serializers.CharField()
-    en = serializers.CharField()
-
-
 class SubtypeOut(serializers.Serializer):
     key = serializers.CharField()
-    title = Title()
+    title = BilingualName()
 
 
 class PurposeOut(serializers.Serializer):
     key = serializers.CharField()
-    title = Title()
+    title = BilingualName()
     shortcut = serializers.IntegerField()
     flow = serializers.CharField(allow_null=True)
     enabled = serializers.BooleanField()
@@ -55,17 +52,11 @@ class TagOut(serializers.Serializer):
     subtype = serializers.CharField(allow_null=True)
 
 
-class Area(serializers.Serializer):
-    province = serializers.CharField()
-    city = serializers.CharField()
-    carrier = serializers.CharField()
-
-
 class CallRow(serializers.Serializer):
     id = serializers.CharField()
     direction = serializers.ChoiceField(choices=["in", "out", "internal", "dialler"])
     number = serializers.CharField(help_text="masked")
-    area = Area(allow_null=True)
+    area = AreaOut(allow_null=True)
     called = serializers.CharField()
     queue = serializers.CharField(allow_null=True)
     outcome = serializers.CharField(allow_null=True)

@@ -66,6 +66,12 @@ class Call(models.Model):
     customer = models.ForeignKey(
         "customers.Customer", null=True, blank=True, on_delete=models.SET_NULL, related_name="calls"
     )
+    party_key = models.CharField(
+        max_length=40,
+        blank=True,
+        null=True,
+        help_text="whom to count as one person: the customer, else the number's token",
+    )
     ticket_ref = models.CharField(
         max_length=30, blank=True, null=True, help_text="the ticket an outbound call was made for"
     )
@@ -103,7 +109,9 @@ class QueueVisit(models.Model):
     wait_ms = models.BigIntegerField(default=0)
     result = models.CharField(max_length=12, blank=True, null=True)
     position = models.IntegerField(default=0)
-    reason = models.CharField(max_length=40, blank=True, null=True)
+    reason = models.CharField(
+        max_length=40, blank=True, null=True, help_text="the ACD's last word here: why who was rung, or why nobody was"
+    )
 
     class Meta:
         db_table = "calls_visit"

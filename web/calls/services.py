@@ -23,6 +23,7 @@ from web.common.audit import audit
 from web.common.errors import BadInput
 from web.common.masking import mask_number
 from web.common.models import Mark
+from web.common.names import both
 from web.common.publishing import publish
 from web.common.scope import scope
 from web.customers import services as customers
@@ -142,8 +143,16 @@ def _first_sight(event: e.Event, ticket_ref: str | None, customer_id: int | None
     else:
         _other_party(call, calling if direction is Direction.inbound else called)
         call.called = called if direction is Direction.inbound else None
+    call.party_key = _party_key(call)
     call.save(force_insert=True)
     return call
+
+
+def _party_key(call: Call) -> str | None:
+    """Who the other party is for counting people (DATA A3): the customer, else whoever has the number; None when withheld or ours."""
+    if call.customer_id:
+        return f"customer:{call.customer_id}"
+    return f"number:{call.number_token}" if call.number_token else None
 
 
 def _other_party(call: Call, number: str) -> None:
@@ -331,8 +340,10 @@ def end_wrap_up(agent: AgentProfile, at: datetime) -> list[int]:
 
 @transaction.atomic
 def note_decision(call_id: str, decision: dict[str, Any]) -> None:
-    """Keep why a call rings where it rings (`cti.acd.Decision.explain`). call_id is ours."""
+    """Keep why a call rings where it rings, or waits (`cti.acd.Decision.explain`), with the call and its stay in the queue. call_id is ours."""
     Call.objects.filter(call_id=call_id).update(decision=decision)
+    waits = QueueVisit.objects.filter(call__call_id=call_id, left_at=None)
+    waits.update(reason=str(decision.get("reason") or "")[:40] or None)
 
 
 @transaction.atomic
@@ -370,7 +381,8 @@ def tag(
 def set_customer(call: Call, customer: Any, *, acting_user: Any) -> Call:
     """The agent found out whose call it is (chosen among several, or registered now)."""
     call.customer = customer
-    call.save(update_fields=["customer"])
+    call.party_key = _party_key(call)
+    call.save(update_fields=["customer", "party_key"])
     audit("call.customer_set", f"call:{call.pk}", actor=acting_user, person=f"customer:{customer.pk}")
     Mark.objects.create(slot=call.slot)
     publish(CallChanged(call.pk, agents_on(call)))
@@ -469,7 +481,7 @@ def view(call: Call, agent: AgentProfile | None) -> dict[str, Any]:
         "muted": bool(leg and leg.is_muted),
         "number": call.number_masked or "",
         "area": area_view(call),
-        "queue": {"key": call.last_queue, "name": call.last_queue} if call.last_queue else None,
+        "queue": {"key": call.last_queue, "name": both(call.last_queue)} if call.last_queue else None,
         "called": call.called or "",
         "started_at": call.started_at,
         "answered_at": leg.answered_at if leg is not None else call.answered_at,

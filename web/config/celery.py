@@ -6,12 +6,21 @@ import os
 
 from celery import Celery
 from celery.beat import Scheduler
+from celery.signals import beat_init, celeryd_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "web.config.settings")
 
 app = Celery("zuoxi")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@celeryd_init.connect
+@beat_init.connect
+def may_start(**kwargs: object) -> None:
+    from web.config import checks
+
+    checks.may_start()
 
 
 class MemoryScheduler(Scheduler):

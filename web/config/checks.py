@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError
 
+from web.config.env import SetupRefused
+
 
 def _refused(number: int, reason: str, hint: str) -> Error:
     return Error(reason, hint=hint, id=f"zuoxi.E{number:03}")
@@ -44,6 +46,13 @@ def findings() -> Iterator[CheckMessage]:
 def production_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Part of `manage.py check --deploy`."""
     return list(findings())
+
+
+def may_start() -> None:
+    """Every process that serves or works asks this first. SetupRefused with one line when production may not start."""
+    wrong = refusal()
+    if wrong:
+        raise SetupRefused(f"production is refused: {wrong}")
 
 
 def refusal() -> str:

@@ -14,7 +14,7 @@ import environ
 from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
 
 from web.config import logging as _logging
-from web.config.env import data_folder, seal_keys, secret_key
+from web.config.env import SetupRefused, data_folder, seal_keys, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 environ.Env.read_env(BASE_DIR / ".env") if (BASE_DIR / ".env").exists() else None
@@ -22,6 +22,8 @@ env = environ.Env()
 
 # development | test | production. Production is refused with demo accounts, the simulator or a missing setting.
 ENVIRONMENT = env("ZUOXI_ENV", default="test" if "PYTEST_VERSION" in os.environ else "development")
+if ENVIRONMENT not in ("development", "test", "production"):  # a slip of the pen must not mean "anything goes"
+    raise SetupRefused(f"ZUOXI_ENV is {ENVIRONMENT!r}; it can be development, test or production")
 PRODUCTION = ENVIRONMENT == "production"
 TESTING = ENVIRONMENT == "test"
 

@@ -8,3 +8,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "web.config.settings")
 application = get_wsgi_application()
+
+from web.config import checks  # noqa: E402 - they ask the database for demo accounts: Django must be set up
+
+checks.may_start()

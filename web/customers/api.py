@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from web.accounts import services as accounts
+from web.accounts.api import PersonOut
 from web.common.errors import BadInput, NotFound
 from web.common.idempotency import Idempotent
 from web.common.paging import keyset
@@ -22,11 +23,6 @@ class AreaOut(serializers.Serializer):
     province = serializers.CharField(allow_blank=True)
     city = serializers.CharField(allow_blank=True)
     carrier = serializers.CharField(allow_blank=True)
-
-
-class OwnerOut(serializers.Serializer):
-    number = serializers.CharField()
-    name = serializers.CharField()
 
 
 class ImportanceOut(serializers.Serializer):
@@ -46,7 +42,7 @@ class CardOut(serializers.Serializer):
     level = serializers.CharField(allow_null=True)
     vip = serializers.BooleanField()
     importance = ImportanceOut(allow_null=True)
-    owner = OwnerOut(allow_null=True)
+    owner = PersonOut(allow_null=True)
     card_no = serializers.CharField()
     allergies = serializers.ListField(child=serializers.CharField())
     points = serializers.IntegerField()

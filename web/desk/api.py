@@ -10,14 +10,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from web.accounts import services as accounts
-from web.calls.api import Area, PersonOut, TagOut, Title
+from web.accounts.api import PersonOut
+from web.agents.api import ReasonOut
+from web.calls.api import TagOut
+from web.common.names import Named
+from web.customers.api import AreaOut, CardOut, HistoryRowOut
+from web.tickets.views import TicketRow
+from web.workflow.schemas import TaskRow
 
 from . import floor, pop
-
-
-class Named(serializers.Serializer):
-    key = serializers.CharField()
-    name = serializers.CharField()
 
 
 class CallViewOut(serializers.Serializer):
@@ -26,7 +27,7 @@ class CallViewOut(serializers.Serializer):
     state = serializers.ChoiceField(choices=["ringing", "talking", "held", "ended"])
     muted = serializers.BooleanField()
     number = serializers.CharField(help_text="masked")
-    area = Area(allow_null=True)
+    area = AreaOut(allow_null=True)
     queue = Named(allow_null=True)
     called = serializers.CharField()
     started_at = serializers.DateTimeField()
@@ -35,20 +36,18 @@ class CallViewOut(serializers.Serializer):
     state_since = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
     verified = serializers.BooleanField()
-    card = serializers.DictField(allow_null=True, help_text="Card of the customer, masked")
-    candidates = serializers.ListField(child=serializers.DictField(), help_text="Cards when several have the number")
-    open_tasks = serializers.ListField(child=serializers.DictField(), help_text="TaskRows")
-    tickets = serializers.ListField(child=serializers.DictField(), help_text="TicketRows")
+    card = CardOut(allow_null=True)
+    candidates = CardOut(many=True, help_text="when several have the number")
+    open_tasks = TaskRow(many=True)
+    tickets = TicketRow(many=True)
     purpose = TagOut(allow_null=True)
-    history = serializers.ListField(child=serializers.DictField(), allow_null=True)
+    history = HistoryRowOut(many=True, allow_null=True)
     reason = serializers.CharField(allow_null=True, help_text="why it rang here")
 
 
-class PauseOut(serializers.Serializer):
-    key = serializers.CharField()
-    kind = serializers.ChoiceField(choices=["not_ready", "rest"])
-    title = Title()
-    minutes = serializers.IntegerField(allow_null=True)
+class AfterCall(serializers.Serializer):
+    state = serializers.CharField()
+    reason = serializers.CharField(allow_null=True)
 
 
 class PhoneOut(serializers.Serializer):
@@ -58,10 +57,10 @@ class PhoneOut(serializers.Serializer):
     planned_until = serializers.DateTimeField(allow_null=True)
     wrap_up_until = serializers.DateTimeField(allow_null=True)
     wrap_up_extended = serializers.BooleanField()
-    after_call = serializers.DictField(allow_null=True, help_text="{state, reason} asked for during the call")
+    after_call = AfterCall(allow_null=True, help_text="asked for during the call")
     signed_in = serializers.ListField(child=serializers.CharField())
     skills = serializers.ListField(child=serializers.CharField())
-    reasons = PauseOut(many=True)
+    reasons = ReasonOut(many=True)
     calls = CallViewOut(many=True)
     live = serializers.DictField(child=serializers.CharField())
 
@@ -69,7 +68,7 @@ class PhoneOut(serializers.Serializer):
 class QueueRowOut(serializers.Serializer):
     call = serializers.CharField()
     number = serializers.CharField()
-    area = Area(allow_null=True)
+    area = AreaOut(allow_null=True)
     queue = Named()
     priority = serializers.IntegerField()
     waiting_since = serializers.DateTimeField()
@@ -84,7 +83,7 @@ class QueueOut(serializers.Serializer):
 class MissedOut(serializers.Serializer):
     call = serializers.CharField()
     number = serializers.CharField()
-    area = Area(allow_null=True)
+    area = AreaOut(allow_null=True)
     at = serializers.DateTimeField()
     queue = Named(allow_null=True)
     times = serializers.IntegerField()

@@ -14,6 +14,7 @@ from web.agents.models import AgentProfile, PauseReason
 from web.calls import services as calls
 from web.calls.models import Call, CallLeg
 from web.common import clock
+from web.common.names import both, named
 from web.common.scope import scope
 from web.membership import services as membership
 from web.routing import services as routing
@@ -39,7 +40,7 @@ def queue_rows() -> list[dict[str, Any]]:
                 "call": str(visit.call_id),
                 "number": visit.call.number_masked or "",
                 "area": calls.area_view(visit.call),
-                "queue": {"key": visit.queue, "name": queue.name if queue else visit.queue},
+                "queue": named(queue) if queue else {"key": visit.queue, "name": both(visit.queue)},
                 "priority": min(own, priorities.get(visit.call.called or "", own)),
                 "waiting_since": visit.entered_at,
                 "vip": membership.is_vip(visit.call.customer),
@@ -76,7 +77,7 @@ def missed(user: User) -> list[dict[str, Any]]:
         shown.append(
             {
                 **row,
-                "queue": {"key": key, "name": names.get(key, key)} if key else None,
+                "queue": {"key": key, "name": names.get(key) or both(key)} if key else None,
                 "ticket": ticket.number if ticket else None,
                 "task": str(task) if task else None,
                 "state": state,
@@ -112,7 +113,7 @@ def _agent_row(agent: AgentProfile, group: Any, leg: CallLeg | None) -> dict[str
     return {
         "number": agent.user.number,
         "name": agent.user.name,
-        "group": {"key": group.key, "name": group.name} if group else None,
+        "group": named(group) if group else None,
         "state": agent.state,
         "reason": agent.reason,
         "since": agent.since,

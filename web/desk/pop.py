@@ -32,7 +32,7 @@ def call_view(call: Call, agent: AgentProfile) -> dict[str, Any]:
     shown = calls.view(call, agent)
     if shown["queue"]:
         names = routing.queue_names([call.last_queue or ""])
-        shown["queue"]["name"] = names.get(shown["queue"]["key"], shown["queue"]["key"])
+        shown["queue"]["name"] = names.get(shown["queue"]["key"], shown["queue"]["name"])
     people = _people(call, agent.user)
     if len(people) == 1:
         shown["card"] = customers.card(people[0], agent.user)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from web.accounts import services as accounts
+from web.accounts.api import notification_out
 from web.accounts.events import Notified, SessionsEnded
 from web.accounts.models import Notification, User
 from web.agents.events import AgentChanged
@@ -154,15 +155,7 @@ def push_ticket(event: TicketOpened | TicketChanged) -> None:
 def push_notice(event: Notified) -> None:
     row = Notification.objects.filter(pk=event.notification_id).first()
     if row is not None:
-        told = {
-            "id": str(row.pk),
-            "kind": row.kind,
-            "text": row.kind,
-            "params": row.params,
-            "ref": row.ref,
-            "at": row.at,
-        }
-        topics.send(f"notifications:{event.user_id}", "Notified", {**told, "read": False})
+        topics.send(f"notifications:{event.user_id}", "Notified", notification_out(row))
 
 
 def push_announcements(event: AnnouncementsChanged) -> None:

@@ -23,7 +23,7 @@ from django.urls import path
 from web.accounts.models import User
 from web.common import clock, live
 
-from . import topics
+from . import presence, topics
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +60,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             self.watch.cancel()
             for topic in [*self.names, self.own_topic]:
                 await self.channel_layer.group_discard(live.group_name(topic), self.channel_name)
+            await self._leave(list(self.names))
 
     async def say(self, **message: Any) -> None:
         await self.send(text_data=orjson.dumps(message, option=orjson.OPT_UTC_Z).decode())
@@ -95,11 +96,18 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self.names[topic] = name
         await self.channel_layer.group_add(live.group_name(topic), self.channel_name)
         await self.say(subscribed={name: await database_sync_to_async(self._enter)(topic)})
+        if presence.is_about(topic):
+            await database_sync_to_async(presence.enter)(topic, self.channel_name, self.user)
 
     async def _unsubscribe(self, name: str) -> None:
         topic = topics.inner(name, self.user)
         if self.names.pop(topic, None) is not None:
             await self.channel_layer.group_discard(live.group_name(topic), self.channel_name)
+            await self._leave([topic])
+
+    async def _leave(self, names: list[str]) -> None:
+        if any(presence.is_about(topic) for topic in names):
+            await database_sync_to_async(presence.leave)(names, self.channel_name)
 
     def _refusal(self, name: str) -> str:
         # Rights are read anew each time: they may have changed since the socket was opened.
@@ -121,6 +129,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return
         name = self.names.get(message["topic"])
         if name is not None:
+            if message["event"] == presence.EVENT:
+                message = {**message, "data": {"viewers": presence.others(message["data"]["viewers"], self.user)}}
             await self.say(**{**message, "topic": name})
 
     # --- keeping watch -----------------------------------------------------------------------------------------
@@ -163,6 +173,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         lost = [name for name in names.values() if topics.refusal(name, user)]
         kept = {topic: name for topic, name in names.items() if name not in lost}
         topics.note_listener(list(kept))
+        presence.stay(kept, self.channel_name, user)
         return {name: live.pair(topic) for topic, name in kept.items()}, lost
 
 

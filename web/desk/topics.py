@@ -12,6 +12,7 @@ from web.agents.models import AgentProfile
 from web.common import live
 from web.common.scope import scope
 from web.tickets.models import Ticket
+from web.workflow import services as workflow
 from web.workflow.models import ProcessInstance
 
 PERSONAL = ("phone", "inbox", "notifications")
@@ -38,7 +39,9 @@ def refusal(name: str, user: Any) -> str:
         return "" if accounts.has_permission(user, "telephony.floor") else "no_permission"
     if kind == "ticket" and key:
         return "" if scope(Ticket.objects.filter(number=key), user).exists() else "no_permission"
-    if kind == "instance" and key.isdigit():
+    if kind == "task" and key.isdecimal():
+        return "" if workflow.may_read(int(key), user) else "no_permission"
+    if kind == "instance" and key.isdecimal():
         return "" if scope(ProcessInstance.objects.filter(pk=int(key)), user).exists() else "no_permission"
     return "unknown_topic"
 

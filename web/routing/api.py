@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from web.accounts import services as accounts
+from web.accounts.api import PersonOut
 from web.accounts.models import User
 from web.common.idempotency import Idempotent
 from web.common.paging import keyset
@@ -29,8 +30,8 @@ class BlockRow(serializers.Serializer):
     state = serializers.ChoiceField(choices=[state for state, _ in BlockEntry.STATES])
     until = serializers.DateTimeField(allow_null=True)
     attempts = serializers.IntegerField()
-    applied_by = serializers.DictField(allow_null=True)
-    approved_by = serializers.DictField(allow_null=True)
+    applied_by = PersonOut(allow_null=True)
+    approved_by = PersonOut(allow_null=True)
     ticket = serializers.CharField(allow_null=True)
 
 

@@ -19,6 +19,7 @@ from web.common import clock, seals
 from web.common.audit import audit
 from web.common.errors import DomainError
 from web.common.masking import mask_number
+from web.common.names import both
 from web.common.publishing import publish
 from web.jobs import services as jobs
 
@@ -78,8 +79,10 @@ def priorities() -> dict[str, int]:
     return dict(ServiceNumber.objects.values_list("number", "priority"))
 
 
-def queue_names(keys: Iterable[str]) -> dict[str, str]:
-    return dict(Queue.objects.filter(key__in=set(keys)).values_list("key", "name"))
+def queue_names(keys: Iterable[str]) -> dict[str, dict[str, str]]:
+    """{zh, en} of every known queue among the keys."""
+    rows = Queue.objects.filter(key__in=set(keys)).values_list("key", "name", "name_en")
+    return {key: both(zh, en) for key, zh, en in rows}
 
 
 # --- who is refused ----------------------------------------------------------------------------------------------

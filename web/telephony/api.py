@@ -19,6 +19,7 @@ from web.accounts import services as accounts
 from web.calls.models import Command
 from web.common.errors import NotFound
 from web.common.idempotency import Idempotent
+from web.common.names import BilingualName
 
 from . import scenarios, services
 
@@ -66,7 +67,7 @@ class ScenarioIn(serializers.Serializer):
 
 class ScenarioOut(serializers.Serializer):
     name = serializers.CharField()
-    title = serializers.DictField(child=serializers.CharField())
+    title = BilingualName()
 
 
 class DemoOut(serializers.Serializer):

@@ -229,7 +229,7 @@ class Rows:
                 },
             )
             by_number = {profile.user.number: profile for profile in profiles}
-            former = {visit.call.call_id: (visit.call.decision or {}).get("reason") for visit in known}
+            former = {visit.call.call_id: visit.reason for visit in known}
             return [
                 offer
                 for decision in decisions

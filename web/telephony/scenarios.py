@@ -81,6 +81,15 @@ def exists(name: str) -> bool:
     return file_name(name) in scenario_names()
 
 
+def fault(name: str) -> str:
+    """The line that says why this scenario cannot be played; "" when it can."""
+    try:
+        load_scenario(file_name(name))
+    except ScenarioError as error:
+        return str(error)
+    return ""
+
+
 def running() -> str | None:
     """The scenario that is being played, as the playing process says."""
     return cache.get(_PLAYING)

@@ -272,6 +272,9 @@ def demo_scenario(name: str) -> Command:
     _only_simulated()
     if name and not scenarios.exists(name):
         raise NotFound("unknown_scenario")
+    wrong = scenarios.fault(name) if name else ""
+    if wrong:
+        raise BadInput("bad_scenario", reason=wrong)
     return _write(None, "demo_scenario", scenario=name)
 
 

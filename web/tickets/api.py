@@ -51,8 +51,8 @@ class MergeIn(serializers.Serializer):
 
 class StartedOut(serializers.Serializer):
     ticket = serializers.CharField()
-    instance = serializers.IntegerField()
-    task = serializers.IntegerField(allow_null=True)
+    instance = serializers.CharField()
+    task = serializers.CharField(allow_null=True)
 
 
 def find(model, user, pk, *, called: str):
@@ -206,7 +206,8 @@ class StartFlow(Idempotent, APIView):
             number=customers.main_number(customer) if customer else None,
         )
         task = workflow.first_task_of(ticket.instance, request.user)
-        return Response({"ticket": ticket.number, "instance": ticket.instance_id, "task": task and task.pk}, status=201)
+        started = {"ticket": ticket.number, "instance": str(ticket.instance_id), "task": str(task.pk) if task else None}
+        return Response(started, status=201)
 
 
 urlpatterns = [

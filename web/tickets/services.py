@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -31,6 +32,8 @@ MISSED_CALL = "missed_call"
 LOW_RATING = "low_rating"
 # Where a complaint comes from when nobody is on the phone (9.2).
 COMPLAINT_SOURCES = ("wechat", "website", "email", LOW_RATING)
+AGAIN = "outbound.again"
+KEPT = timedelta(days=7)
 # REQUIREMENTS 6.2: where an outbound task may come from. Gathered: one open ticket per source and number (S-46).
 OUTBOUND_SOURCES = {
     MISSED_CALL: True,
@@ -204,42 +207,47 @@ def want_outbound(
     group: Group | None = None,
 ) -> Ticket:
     """Somebody is to be called (9.4). The same number from the same gathering source adds to the open ticket instead of opening a second
-    one (S-46): the flow hears `outbound.again` and counts. NoNumber when there is nothing to dial."""
+    one (S-46): the flow hears `outbound.again` and counts, unless what was just answered ends it. NoNumber when there is nothing to dial."""
     if source not in OUTBOUND_SOURCES:
         raise BadInput("unknown_source", fields={"source": [{"code": "unknown"}]})
     if not number:
         raise NoNumber()
     key = f"{source}:{seals.blind(number, kind='number')}" if OUTBOUND_SOURCES[source] else None
-    gathered = key and _add_to_open(key, call)
-    if gathered:
-        return gathered
-    try:
-        with transaction.atomic():
-            return open_ticket(
-                acting_user=acting_user, kind="outbound_task", call=call, customer=customer, number=number,
-                source=source, gather_key=key, group=group,
-            )  # fmt: skip
-    except IntegrityError:  # another missed call of this number was quicker
+    for last in (False, False, True):
         gathered = key and _add_to_open(key, call)
-        if not gathered:
-            raise
-        return gathered
+        if gathered:
+            return gathered
+        try:
+            with transaction.atomic():
+                return open_ticket(
+                    acting_user=acting_user, kind="outbound_task", call=call, customer=customer, number=number,
+                    source=source, gather_key=key, group=group,
+                )  # fmt: skip
+        except IntegrityError:  # another missed call of this number was quicker; its ticket may be over again by now
+            if last or not key:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _add_to_open(key: str, call: Call | None) -> Ticket | None:
+    """The open ticket that counts this call too. None when there is none, or when what was answered in it ends it at this moment."""
     ticket = Ticket.objects.open().filter(gather_key=key).first()
     if ticket is None:
         return None
-    if call is not None:
-        _, is_new = TicketCall.objects.get_or_create(ticket=ticket, call=call, defaults={"role": "gathered"})
-        if not is_new:
-            return ticket
-    jobs.receive(
-        "outbound.again",
-        message_id=f"again:{ticket.pk}:{call.pk if call else clock.now().isoformat()}",
-        business_key=ticket.key,
-        payload={"call": str(call.pk) if call else ""},
+    if call is not None and TicketCall.objects.filter(ticket=ticket, call=call).exists():
+        return ticket
+    identifier = f"{AGAIN}:{ticket.pk}:{call.pk if call else uuid4()}"
+    payload = {"call": str(call.pk) if call else ""}
+    counted = ticket.instance_id is not None and workflow.hand_over(
+        ticket.instance_id, AGAIN, message_id=identifier, payload=payload
     )
+    if not counted:
+        if not Ticket.objects.open().filter(pk=ticket.pk).exists():
+            return None
+        # Its automatic work failed and is tried again: the flow hears of the call when it gets there.
+        jobs.receive(AGAIN, message_id=identifier, business_key=ticket.key, payload=payload, ttl=KEPT)
+    if call is not None:
+        TicketCall.objects.get_or_create(ticket=ticket, call=call, defaults={"role": "gathered"})
     return ticket
 
 

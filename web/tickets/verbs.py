@@ -21,48 +21,42 @@ from .events import TicketChanged
 from .models import Ticket
 
 TEXT = {"type": "string"}
-# Latest call deadline in working hours by source (S-17); a fax or mail leader may set another one when dispatching.
-HOURS = {services.MISSED_CALL: 4, "website_registration": 8, "website_order": 8, "return_visit": 24, "waiting_list": 2}
-DISPATCHED = {"fax", "email", "website_message"}
 
 
 @verb(
     "tickets.check_outbound",
-    params={"properties": {"source": TEXT}, "required": ["source"]},
     result={
         "properties": {
-            "verdict": {"enum": ["ok", "dispatch", "blocked", "internal", "do_not_call"]},
+            "verdict": {"enum": ["ok", "blocked", "internal", "do_not_call"]},
             "owner": TEXT,
             "group": TEXT,
-            "hours": {"type": "number"},
-            "priority": {"type": "integer"},
+            "vip": {"type": "boolean"},
         },
-        "required": ["verdict", "owner", "group", "hours", "priority"],
+        "required": ["verdict", "owner", "group", "vip"],
     },
 )
-def check_outbound(context, *, source: str) -> dict:
-    """O1: may this number be called, whose customer is it, how soon (9.4)."""
+def check_outbound(context) -> dict:
+    """O1: may this number be called, and whose customer is it (9.4)? How soon and by whom the diagram's table says."""
     ticket = services.by_key_or_fail(context.business_key)
     customer = ticket.customer
     owner = customer.owner if customer and customer.owner_id else None
     group = ticket.group or (services._group_of(owner) if owner else None)
     return {
-        "verdict": _verdict(ticket, customer, source),
+        "verdict": _verdict(ticket, customer),
         "owner": owner.number if owner and owner.is_active else "",
         "group": group.key if group else services.default_group_key(),
-        "hours": HOURS.get(source, 8),
-        "priority": 1 if membership.is_vip(customer) else 2 if source == services.MISSED_CALL else 3,
+        "vip": membership.is_vip(customer),
     }
 
 
-def _verdict(ticket: Ticket, customer, source: str) -> str:
+def _verdict(ticket: Ticket, customer) -> str:
     if AllowEntry.objects.filter(token=ticket.caller_token, kind__in=("own", "internal")).exists():
         return "internal"
     if ticket.caller_token and routing.is_blocked(ticket.caller_token):
         return "blocked"
     if customer and customer.do_not_call:
         return "do_not_call"
-    return "dispatch" if source in DISPATCHED else "ok"
+    return "ok"
 
 
 @verb(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from web.accounts.api import PersonOut
+from web.common.names import BilingualName, Named, named
 from web.common.scope import scope
 from web.customers import services as customers
+from web.customers.api import CardOut
 from web.membership import services as membership
 from web.workflow import services as workflow
 from web.workflow.models import UserTask
+from web.workflow.schemas import TaskAnswers, TaskRow, TimelineEntry
 
 from . import services
 from .models import Ticket
@@ -18,7 +21,7 @@ from .models import Ticket
 class TicketRow(serializers.Serializer):
     number = serializers.CharField()
     kind = serializers.CharField()
-    kind_title = serializers.DictField(child=serializers.CharField(allow_null=True))
+    kind_title = BilingualName()
     purpose = serializers.CharField(allow_null=True)
     source = serializers.CharField(allow_null=True)
     status = serializers.ChoiceField(["open", "closed"])
@@ -28,12 +31,12 @@ class TicketRow(serializers.Serializer):
     caller = serializers.CharField(allow_null=True)
     vip = serializers.BooleanField()
     owner = PersonOut(allow_null=True)
-    group = serializers.DictField(allow_null=True)
+    group = Named(allow_null=True)
     opened_at = serializers.DateTimeField()
     due_at = serializers.DateTimeField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
     repeats = serializers.IntegerField()
-    instance = serializers.IntegerField(allow_null=True)
+    instance = serializers.CharField(allow_null=True)
 
 
 class TicketPage(serializers.Serializer):
@@ -41,28 +44,25 @@ class TicketPage(serializers.Serializer):
     next = serializers.CharField(allow_null=True)
 
 
-class TimelineRow(serializers.Serializer):
+class TicketCall(serializers.Serializer):
+    id = serializers.CharField()
+    role = serializers.CharField()
+    direction = serializers.ChoiceField(["in", "out", "internal", "dialler"])
     at = serializers.DateTimeField()
-    actor = PersonOut(allow_null=True)
-    auto = serializers.BooleanField()
-    action = serializers.CharField()
-    element = serializers.CharField(allow_null=True)
-    name = serializers.DictField(allow_null=True)
-    rule = serializers.DictField(allow_null=True)
-    text = serializers.CharField(allow_null=True)
-    facts = serializers.DictField()
+    talk_ms = serializers.IntegerField()
+    outcome = serializers.CharField(allow_null=True)
 
 
 class TicketDetail(TicketRow):
     summary = serializers.CharField(allow_null=True)
     opened_by = PersonOut(allow_null=True)
-    customer = serializers.DictField(allow_null=True)
-    call = serializers.IntegerField(allow_null=True)
-    calls = serializers.ListField(child=serializers.DictField())
-    task = serializers.IntegerField(allow_null=True)
-    tasks = serializers.ListField(child=serializers.DictField())
-    timeline = TimelineRow(many=True)
-    answers = serializers.ListField(child=serializers.DictField())
+    customer = CardOut(allow_null=True)
+    call = serializers.CharField(allow_null=True)
+    calls = TicketCall(many=True)
+    task = serializers.CharField(allow_null=True, help_text="the open task of the reader")
+    tasks = TaskRow(many=True)
+    timeline = TimelineEntry(many=True)
+    answers = TaskAnswers(many=True)
     can = serializers.ListField(child=serializers.ChoiceField(["withdraw", "urge", "merge"]))
     returns = serializers.IntegerField()
     urges = serializers.IntegerField()
@@ -72,6 +72,10 @@ class TicketDetail(TicketRow):
 
 def person(user) -> dict | None:
     return {"number": user.number, "name": user.name} if user else None
+
+
+def _id(key: int | None) -> str | None:
+    return None if key is None else str(key)
 
 
 def row(ticket: Ticket) -> dict:
@@ -93,12 +97,12 @@ def row(ticket: Ticket) -> dict:
         "caller": ticket.caller_masked,
         "vip": membership.is_vip(ticket.customer),
         "owner": person(ticket.owner),
-        "group": {"key": ticket.group.key, "name": ticket.group.name} if ticket.group_id else None,
+        "group": named(ticket.group) if ticket.group_id else None,
         "opened_at": ticket.opened_at,
         "due_at": None if ticket.closed_at else due,
         "closed_at": ticket.closed_at,
         "repeats": ticket.repeats,
-        "instance": ticket.instance_id,
+        "instance": _id(ticket.instance_id),
     }
 
 
@@ -124,10 +128,10 @@ def detail(ticket: Ticket, user) -> dict:
         "summary": ticket.summary,
         "opened_by": person(ticket.opened_by),
         "customer": customers.card(ticket.customer, user) if ticket.customer_id else None,
-        "call": ticket.call_id,
+        "call": _id(ticket.call_id),
         "calls": [
             {
-                "id": link.call_id,
+                "id": str(link.call_id),
                 "role": link.role,
                 "direction": link.call.direction,
                 "at": link.call.started_at,
@@ -136,7 +140,7 @@ def detail(ticket: Ticket, user) -> dict:
             }
             for link in ticket.call_links.select_related("call").order_by("at")
         ],
-        "task": mine[0].pk if mine else None,
+        "task": str(mine[0].pk) if mine else None,
         "tasks": [workflow.task_row(task, user) for task in tasks],
         "timeline": workflow.timeline(ticket.instance) if ticket.instance_id else [],
         "answers": workflow.answers_of(ticket.instance, user) if ticket.instance_id else [],

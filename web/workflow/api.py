@@ -17,7 +17,7 @@ from web.common.paging import keyset
 from web.jobs.models import InboundMessage, Incident
 from web.workflow import schemas
 from web.workflow import services as workflow
-from web.workflow.models import UserTask
+from web.workflow.models import ProcessInstance, UserTask
 from web.workflow.services import inbox, incidents, publishing, views
 
 XML = "application/xml; charset=utf-8"
@@ -95,7 +95,7 @@ class Complete(_Task):
     def post(self, request, pk: int):
         """Answer the form. Until `undo_until` it can be undone; with `now` the flow moves at once and `next` holds what it opened."""
         given = asked(schemas.CompleteIn, request.data)
-        task = self.task(pk)
+        task = inbox.find_held(pk, request.user)
         workflow.complete(task, request.user, given["data"], wait=not given["now"])
         row = workflow.task_row(task, request.user)
         following = UserTask.objects.filter(
@@ -113,11 +113,15 @@ class Undo(_Task):
 
 
 class Draft(_Task):
-    @extend_schema(request=schemas.DataIn, responses=schemas.DraftSaved, operation_id="tasks_draft")
+    @extend_schema(
+        request=schemas.DataIn,
+        responses={200: schemas.DraftSaved, 409: OpenApiResponse(description="as tasks_complete; the draft is kept")},
+        operation_id="tasks_draft",
+    )
     def put(self, request, pk: int):
-        """What was typed so far. Kept for one who has, had or may take the task."""
-        task = self.task(pk)
-        draft = workflow.save_draft(task, request.user, asked(schemas.DataIn, request.data)["data"])
+        """What was typed so far. Kept for one who has, had or may take the task; who lost it and all sight of it is told who has it."""
+        task = inbox.find_held(pk, request.user)
+        draft = workflow.keep_draft(task, request.user, asked(schemas.DataIn, request.data)["data"])
         return Response({"at": draft.at})
 
 
@@ -134,11 +138,11 @@ class Reassign(Idempotent, APIView):
 
 
 class Load(APIView):
-    @extend_schema(responses=schemas.LoadRow(many=True), operation_id="tasks_load")
+    @extend_schema(parameters=[schemas.LoadQuery], responses=schemas.LoadRow(many=True), operation_id="tasks_load")
     def get(self, request):
-        """How much the people have on their hands whom the caller may give tasks to."""
+        """How much the people have on their hands whom the caller may give tasks to; with `tasks` only those who can do all of them."""
         accounts.require(request.user, "tasks.reassign")
-        return Response(inbox.load(request.user))
+        return Response(inbox.load(request.user, asked(schemas.LoadQuery, request.query_params)["tasks"]))
 
 
 class Instances(APIView):
@@ -151,12 +155,17 @@ class Instances(APIView):
         return Response({"results": rows, "next": after})
 
 
+def _standing(instance: ProcessInstance) -> dict[str, Any]:
+    """InstanceView; `live` is read before the rows."""
+    topic = f"instance:{instance.pk}"
+    pair = {topic: live.pair(topic)}
+    return {**workflow.instance_view(instance), "live": pair}
+
+
 class Instance(APIView):
     @extend_schema(responses=schemas.InstanceView, operation_id="instances_read")
     def get(self, request, pk: int):
-        instance = views.find_instance(pk, request.user)
-        pair = {f"instance:{pk}": live.pair(f"instance:{pk}")}
-        return Response({**workflow.instance_view(instance), "live": pair})
+        return Response(_standing(views.find_instance(pk, request.user)))
 
 
 class Timeline(APIView):
@@ -176,7 +185,7 @@ class CancelInstance(Idempotent, APIView):
     def post(self, request, pk: int):
         instance = views.find_instance(pk, request.user)
         workflow.cancel_instance(instance, request.user, asked(schemas.ReasonIn, request.data)["reason"])
-        return Response(workflow.instance_view(views.find_instance(pk, request.user)))
+        return Response(_standing(views.find_instance(pk, request.user)))
 
 
 class Flows(APIView):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from rest_framework import serializers as s
 
+from web.accounts.api import PersonOut
+from web.common.names import BilingualName, Named
+
 # -- asked -------------------------------------------------------------------------------------------------------------
 
 
@@ -33,6 +36,22 @@ class ReassignIn(s.Serializer):
     group = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=40)
     due_at = s.DateTimeField(required=False, allow_null=True)
     reason = s.CharField(max_length=500)
+
+
+class IdsField(s.CharField):
+    """Numbers with commas between them."""
+
+    default_error_messages = {"invalid": "not a list of numbers"}
+
+    def to_internal_value(self, data) -> list[int]:
+        parts = super().to_internal_value(data).split(",")
+        if len(parts) > 200 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+            self.fail("invalid")
+        return [int(part) for part in parts]
+
+
+class LoadQuery(s.Serializer):
+    tasks = IdsField(required=False, default=None, max_length=4000, help_text="1,2,3: who can do all of these")
 
 
 class SkipIn(ReasonIn):
@@ -67,16 +86,6 @@ class MessageQuery(s.Serializer):
 # -- answered ----------------------------------------------------------------------------------------------------------
 
 
-class TaskPerson(s.Serializer):
-    number = s.CharField()
-    name = s.CharField()
-
-
-class BilingualName(s.Serializer):
-    zh = s.CharField()
-    en = s.CharField()
-
-
 class TaskFlow(s.Serializer):
     key = s.CharField()
     name = BilingualName()
@@ -86,7 +95,7 @@ class TaskFlow(s.Serializer):
 class TaskCandidateName(s.Serializer):
     kind = s.ChoiceField(["user", "group", "role", "leader"])
     key = s.CharField()
-    name = s.CharField()
+    name = BilingualName()
 
 
 class TaskRow(s.Serializer):
@@ -99,14 +108,14 @@ class TaskRow(s.Serializer):
     ticket = s.CharField(allow_null=True)
     customer = s.CharField(allow_null=True)
     vip = s.BooleanField()
-    source = s.CharField(allow_null=True, required=False)
-    repeats = s.IntegerField(required=False)
-    priority = s.IntegerField(min_value=1, max_value=4)
+    source = s.CharField(allow_null=True, help_text="where the ticket came from")
+    repeats = s.IntegerField(help_text="how often the same was asked for")
+    priority = s.ChoiceField([1, 2, 3, 4])
     created_at = s.DateTimeField()
     due_at = s.DateTimeField(allow_null=True)
     remind_at = s.DateTimeField(allow_null=True)
     overdue_at = s.DateTimeField(allow_null=True)
-    assignee = TaskPerson(allow_null=True)
+    assignee = PersonOut(allow_null=True)
     candidates = TaskCandidateName(many=True)
     state = s.ChoiceField(["open", "done", "cancelled"])
     mine = s.BooleanField()
@@ -114,7 +123,7 @@ class TaskRow(s.Serializer):
     can = s.ListField(child=s.ChoiceField(["claim", "return", "delegate", "complete", "undo", "reassign", "take_over"]))
     undo_until = s.DateTimeField(allow_null=True)
     ended_at = s.DateTimeField(allow_null=True)
-    ended_by = TaskPerson(allow_null=True)
+    ended_by = PersonOut(allow_null=True)
     about = s.CharField(allow_null=True)
     pos = s.IntegerField(help_text="grows with every change of the task")
 
@@ -127,7 +136,17 @@ class TaskForm(s.Serializer):
 class TypedData(s.Serializer):
     data = s.DictField()
     at = s.DateTimeField()
-    by = TaskPerson(allow_null=True)
+    by = PersonOut(allow_null=True)
+
+
+class TaskViewer(PersonOut):
+    since = s.DateTimeField()
+
+
+class TaskBrief(s.Serializer):
+    name = s.CharField()
+    title = BilingualName()
+    value = BilingualName()
 
 
 class TaskDetail(TaskRow):
@@ -136,8 +155,8 @@ class TaskDetail(TaskRow):
     draft = TypedData(allow_null=True)
     former_draft = TypedData(allow_null=True)
     submission = TypedData(allow_null=True)
-    viewers = TaskPerson(many=True)
-    source = s.CharField(allow_null=True)
+    viewers = TaskViewer(many=True)
+    brief = TaskBrief(many=True, help_text="what earlier tasks of the flow left for who does this one")
 
 
 class TaskCounts(s.Serializer):
@@ -170,6 +189,7 @@ class ReassignResult(s.Serializer):
     ok = s.BooleanField()
     task = s.CharField(required=False)
     code = s.CharField(required=False)
+    why = s.CharField(required=False, help_text="cannot_take: excluded, not_a_candidate, unknown_user, group")
 
 
 class ReassignResults(s.Serializer):
@@ -180,7 +200,7 @@ class FlowToken(s.Serializer):
     element = s.CharField()
     name = s.CharField()
     since = s.DateTimeField()
-    who = TaskPerson(allow_null=True)
+    who = PersonOut(allow_null=True)
 
 
 class FlowTimer(s.Serializer):
@@ -242,6 +262,9 @@ class InstanceRow(s.Serializer):
     business_key = s.CharField()
     ticket = s.CharField(allow_null=True)
     customer = s.CharField(allow_null=True)
+    vip = s.BooleanField()
+    source = s.CharField(allow_null=True, help_text="where the ticket came from")
+    repeats = s.IntegerField(help_text="how often the same was asked for")
     status = s.ChoiceField(["running", "completed", "cancelled"])
     is_stuck = s.BooleanField()
     ends = s.ListField(child=s.CharField())
@@ -258,7 +281,7 @@ class InstancePage(s.Serializer):
 class LoadRow(s.Serializer):
     number = s.CharField()
     name = s.CharField()
-    group = s.CharField(allow_null=True)
+    group = Named(allow_null=True)
     open = s.IntegerField()
     overdue = s.IntegerField()
     state = s.CharField(allow_null=True, help_text="at the phone; null: no agent")
@@ -266,7 +289,7 @@ class LoadRow(s.Serializer):
 
 class TimelineEntry(s.Serializer):
     at = s.DateTimeField()
-    actor = TaskPerson(allow_null=True)
+    actor = PersonOut(allow_null=True)
     auto = s.BooleanField()
     rule = BilingualName(allow_null=True)
     action = s.CharField()
@@ -274,6 +297,13 @@ class TimelineEntry(s.Serializer):
     name = BilingualName(allow_null=True)
     text = s.CharField(allow_null=True)
     facts = s.DictField()
+
+
+class TaskAnswers(TypedData):
+    task = s.CharField()
+    element = s.CharField()
+    title = s.CharField()
+    schema = s.DictField(help_text="JSON Schema of the form that was answered; empty when there was none")
 
 
 class FlowRow(s.Serializer):
@@ -295,7 +325,7 @@ class IncidentDecided(s.Serializer):
 
 
 class MessageRow(s.Serializer):
-    id = s.IntegerField()
+    id = s.CharField()
     message_id = s.CharField()
     name = s.CharField()
     business_key = s.CharField(allow_null=True)

@@ -8,6 +8,7 @@ from web.workflow.services.acts import (
     complete,
     delegate,
     flush_undo,
+    keep_draft,
     return_task,
     save_draft,
     take_over_in_call,
@@ -19,6 +20,7 @@ from web.workflow.services.inbox import (
     concerning_caller,
     counts,
     first_task_of,
+    may_read,
     open_tasks_of,
     page,
     rows_of,
@@ -27,7 +29,7 @@ from web.workflow.services.inbox import (
     task_row,
     tasks_for,
 )
-from web.workflow.services.messages import awaited_by, deliver, is_awaited
+from web.workflow.services.messages import awaited_by, deliver, hand_over, is_awaited
 from web.workflow.services.publishing import Deployed, current_version, deploy, deploy_folder, flow_is_deployed
 from web.workflow.services.reassigning import reassign
 from web.workflow.services.timers import timer
@@ -52,8 +54,11 @@ __all__ = [
     "first_task_of",
     "flow_is_deployed",
     "flush_undo",
+    "hand_over",
     "instance_view",
     "is_awaited",
+    "keep_draft",
+    "may_read",
     "open_tasks_of",
     "page",
     "reassign",

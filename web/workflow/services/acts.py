@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from engine.exceptions import ExpressionError
 from engine.expressions import bounded
@@ -19,7 +20,7 @@ from web.common.publishing import publish
 from web.common.scope import scope
 from web.jobs import services as jobs
 from web.workflow.events import UserTaskChanged, UserTaskGone
-from web.workflow.models import Awaited, Draft, Submission, TaskCandidate, UserTask
+from web.workflow.models import Awaited, Draft, History, Submission, TaskCandidate, UserTask
 from web.workflow.services import history, hooks, publishing
 from web.workflow.services.command import COMPLETE, UNDO, begin, complete_key
 from web.workflow.services.errors import (
@@ -35,6 +36,8 @@ from web.workflow.services.errors import (
 from web.workflow.services.projection import EXCLUDED, give_access, subject
 
 CALL_DELIVERED = "call.delivered"
+TAKEN = ("claimed", "taken_in_call", "submitted")
+LEFT = ("reassigned", "taken_in_call", "returned", "delegated")
 RELATED = ("assignee", "ended_by", "instance")
 
 
@@ -179,6 +182,35 @@ def check_can_do(task: UserTask, user: User) -> None:
         raise CannotTake(why="not_a_candidate")
 
 
+def able(tasks: Iterable[UserTask]) -> set[int]:
+    """Ids of the active users who can do every one of these tasks, as `check_can_do` says of each. One query per lane, pool and task."""
+    known: dict[str, set[int]] = {}
+
+    def named(key: str) -> set[int]:
+        if key not in known:
+            known[key] = {user.pk for user in accounts.candidates([key])}
+        return known[key]
+
+    common: set[int] | None = None
+    for task in tasks:
+        keys = candidates_of(task) | ({f"role:{task.lane}"} if task.lane else set())
+        can = set().union(*(named(key) for key in keys))
+        can -= set().union(*(named(f"user:{number}") for number in task.excluded))
+        common = can if common is None else common & can
+    return common or set()
+
+
+def pool(tasks: Iterable[UserTask]) -> set[int]:
+    """Ids of the active users these tasks are offered to; where leaders decide, all of the lane's role."""
+    keys: set[str] = set()
+    for task in tasks:
+        offered = candidates_of(task)
+        keys |= offered
+        if task.lane and any(key.startswith("leader:") for key in offered):
+            keys.add(f"role:{task.lane}")
+    return {user.pk for user in accounts.candidates(keys)}
+
+
 def _leave(task: UserTask, former: User, actor: User, action: str, reason: str, **facts: Any) -> None:
     """The former owner has it no more: access ends, history and audit say who and why, his screen is told."""
     accounts.end_grants(f"task:{task.pk}", user=former)
@@ -187,6 +219,14 @@ def _leave(task: UserTask, former: User, actor: User, action: str, reason: str, 
     audit(f"tasks.{action}", f"task:{task.pk}", actor=actor, **of, **facts)
     publish(UserTaskGone(task.pk, former.pk, actor.number, action))
     publish(UserTaskChanged(task.pk))
+
+
+def has_held(task: UserTask, user: User) -> bool:
+    """Whether the task was the user's once, or he typed into it: enough to be told who has it now, not to see it."""
+    if Draft.objects.filter(task=task, user=user).exists():
+        return True
+    rows = History.objects.filter(task=task).filter(Q(actor=user.number, action__in=TAKEN) | Q(action__in=LEFT))
+    return any(user.number in (row.actor if row.action in TAKEN else None, row.facts.get("former")) for row in rows)
 
 
 # -- drafts ------------------------------------------------------------------------------------------------------------
@@ -206,6 +246,14 @@ def save_draft(task: UserTask, user: User, data: dict[str, Any]) -> Draft:
         Draft.objects.filter(task=task, user=user).update(
             sealed_data=draft.sealed_data, at=draft.at, person=draft.person
         )
+    return draft
+
+
+def keep_draft(task: UserTask, user: User, data: dict[str, Any]) -> Draft:
+    """`save_draft` for who sees the task; who has lost sight of it is then told who has it (TaskTaken, TaskDone, …)."""
+    draft = save_draft(task, user, data)
+    if not scope(UserTask.objects.filter(pk=task.pk), user).exists():
+        raise why_lost(task)
     return draft
 
 
@@ -230,6 +278,17 @@ def check_form(form: Form | None, data: dict[str, Any]) -> None:
         raise InvalidForm(fields)
 
 
+def check_named(task: UserTask, data: dict[str, Any]) -> None:
+    """A decision about another's task hands it on in `assignee`: InvalidForm when that person can not do it."""
+    number = data.get("assignee")
+    if task.about_id is None or not number:
+        return
+    try:
+        check_can_do(fresh(UserTask(pk=task.about_id)), find_user(str(number).removeprefix("user:")))
+    except CannotTake as refused:
+        raise InvalidForm({"assignee": [{"code": refused.code}]}) from refused
+
+
 def complete(task: UserTask, user: User, data: dict[str, Any], *, wait: bool = True) -> Submission:
     """Answer a task's form. The answers are stored at once; the flow moves in ten seconds (until then undo), or now without `wait`.
 
@@ -239,7 +298,7 @@ def complete(task: UserTask, user: User, data: dict[str, Any], *, wait: bool = T
     try:
         return _complete(task, user, data, wait)
     except DomainError:
-        if scope(UserTask.objects.filter(pk=task.pk), user).exists():
+        if scope(UserTask.objects.filter(pk=task.pk), user).exists() or has_held(task, user):
             save_draft(task, user, data)
         raise
 
@@ -255,6 +314,7 @@ def _complete(task: UserTask, user: User, data: dict[str, Any], wait: bool) -> S
         raise NotAllowed(needs="candidate", why="excluded")
     form = form_of(task)
     check_form(form, data)
+    check_named(task, data)
     now = clock.now()
     undo_until = now + UNDO if wait else None
     done = UserTask.objects.filter(pk=task.pk, state=UserTask.OPEN, assignee=user).update(

@@ -44,7 +44,7 @@ class TooLate(DomainError):
 
 
 class CannotTake(DomainError):
-    """The person named may not do this task. Facts: why = excluded, unknown_user, not_a_candidate."""
+    """The person named may not do this task. Facts: why = excluded, unknown_user, not_a_candidate; group = its members may not."""
 
     code, status = "cannot_take", 409
 

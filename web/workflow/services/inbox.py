@@ -12,11 +12,12 @@ from web.accounts import services as accounts
 from web.accounts.models import Group, Membership, Role, User
 from web.common import clock
 from web.common.errors import BadInput, NotFound
+from web.common.names import both, named
 from web.common.paging import PAGE, keyset
 from web.common.scope import scope
 from web.workflow.models import Draft, ProcessInstance, Submission, TaskCandidate, UserTask
 from web.workflow.scoping import keys_of, ordinary, sees_all
-from web.workflow.services import acts, hooks, publishing
+from web.workflow.services import acts, hooks, publishing, views
 from web.workflow.services.projection import EXCLUDED
 
 DAY = timedelta(hours=24)
@@ -184,23 +185,24 @@ def _offered(ids: list[int]) -> dict[int, list[str]]:
     return found
 
 
-def _names_of(offered: dict[int, list[str]]) -> dict[str, dict[str, str]]:
-    """{kind, key, name} of every candidate key, one query per kind that occurs."""
+def _names_of(offered: dict[int, list[str]]) -> dict[str, dict[str, Any]]:
+    """{kind, key, name: {zh, en}} of every candidate key, one query per kind that occurs."""
     keys = {key for pool in offered.values() for key in pool}
-    names: dict[str, str] = {}
+    names: dict[str, dict[str, str]] = {}
     by_kind: dict[str, set[str]] = {}
     for key in keys:
         kind, _, name = key.partition(":")
         by_kind.setdefault("group" if kind == "leader" else kind, set()).add(name)
     for kind, model, column in (("role", Role, "key"), ("group", Group, "key"), ("user", User, "number")):
         if wanted := by_kind.get(kind):
-            found = model.objects.filter(**{f"{column}__in": wanted}).values_list(column, "name")
-            names |= {f"{kind}:{name}": title for name, title in found}
+            words = ("name", "name") if model is User else ("name", "name_en")
+            found = model.objects.filter(**{f"{column}__in": wanted}).values_list(column, *words)
+            names |= {f"{kind}:{name}": both(zh, en) for name, zh, en in found}
     result = {}
     for key in keys:
         kind, _, name = key.partition(":")
-        title = names.get(f"{'group' if kind == 'leader' else kind}:{name}", name)
-        result[key] = {"kind": kind, "key": name, "name": title}
+        title = names.get(f"{'group' if kind == 'leader' else kind}:{name}")
+        result[key] = {"kind": kind, "key": name, "name": title or both(name)}
     return result
 
 
@@ -216,10 +218,27 @@ def find(pk: int, user: User) -> UserTask:
     return task
 
 
+def find_held(pk: int, user: User) -> UserTask:
+    """The task when the user may see it or once held it, else NotFound. Only to take what he typed and to tell him who has it."""
+    try:
+        return find(pk, user)
+    except NotFound:
+        task = UserTask.objects.select_related(*acts.RELATED).filter(pk=pk).first()
+        if task is None or not user.is_active or not acts.has_held(task, user):
+            raise
+        return task
+
+
+def may_read(pk: int, user: User) -> bool:
+    """Whether the user may read what is in the task; to see where it stands is not enough."""
+    tasks = UserTask.objects.filter(pk=pk)
+    return (tasks if sees_all(user) else tasks.filter(ordinary(user))).exists()
+
+
 def task_detail(task: UserTask, user: User) -> dict[str, Any]:
     """TaskRow + form, initial values, drafts and answers. One who sees it only to repair flows gets no content."""
     form = acts.form_of(task)
-    readable = sees_all(user) or UserTask.objects.filter(ordinary(user), pk=task.pk).exists()
+    readable = sees_all(user) or may_read(task.pk, user)
     fields = set(form.schema.get("properties", {})) if form else set()
     detail = {
         **task_row(task, user),
@@ -229,9 +248,11 @@ def task_detail(task: UserTask, user: User) -> dict[str, Any]:
         "former_draft": None,
         "submission": None,
         "viewers": [],
-        "source": None,
+        "brief": [],
     }
     if readable:
+        detail["brief"] = views.brief_of(task)
+        detail["viewers"] = hooks.viewers(task.pk, user)
         own = Draft.objects.filter(task=task, user=user).select_related("user").first()
         detail["draft"] = _typed(own.data, own.at, own.user) if own else None
         former = former_draft(task, user)
@@ -290,16 +311,26 @@ def startable_flows() -> set[str]:
     return set(flows.values_list("key", flat=True))
 
 
-def load(user: User) -> list[dict[str, Any]]:
-    """Of everybody the user may give tasks to: [{number, name, group, open, overdue, state}]. Without tasks.view_all those he leads."""
+def load(user: User, tasks: Iterable[int] | None = None) -> list[dict[str, Any]]:
+    """Of everybody the user may give tasks to: [{number, name, group, open, overdue, state}]. Without tasks.view_all those he leads. With
+    `tasks` exactly those who can do every one of these that he sees open: people he leads, those in the tasks' pools and, for
+    leaders' tasks, other leaders."""
     people = User.objects.filter(is_active=True)
+    reach = Q()
     if not sees_all(user):
-        people = people.filter(memberships__group__in=accounts.groups_led(user).values("pk"))
-    people = people.filter(roles__key__in=("agent", "team_leader", "supervisor"))
+        led = Membership.objects.filter(group__in=accounts.groups_led(user).values("pk")).values("user")
+        reach = Q(pk__in=led)
+    if tasks is None:
+        people = people.filter(reach, roles__key__in=("agent", "team_leader", "supervisor"))
+    else:
+        chosen = list(scope(UserTask.objects.filter(pk__in=list(tasks), state=UserTask.OPEN), user))
+        if reach:
+            reach |= Q(pk__in=acts.pool(chosen))
+        people = people.filter(reach, pk__in=acts.able(chosen))
     people = people.annotate(seat=Min("memberships__pk")).values("pk", "number", "name", "seat", "agent__state")
     rows = list(people.order_by("number"))
-    groups = Membership.objects.filter(pk__in=[row["seat"] for row in rows if row["seat"]])
-    names = dict(groups.values_list("pk", "group__name"))
+    seats = Membership.objects.filter(pk__in=[row["seat"] for row in rows if row["seat"]]).select_related("group")
+    groups = {seat.pk: named(seat.group) for seat in seats}
     mine = UserTask.objects.filter(state=UserTask.OPEN, assignee__in=[row["pk"] for row in rows])
     late = Q(overdue_at__isnull=False) | Q(due_at__lt=clock.now())
     open_ = dict(mine.order_by().values_list("assignee").annotate(n=Count("pk")))
@@ -308,7 +339,7 @@ def load(user: User) -> list[dict[str, Any]]:
         {
             "number": row["number"],
             "name": row["name"],
-            "group": names.get(row["seat"]),
+            "group": groups.get(row["seat"]),
             "open": open_.get(row["pk"], 0),
             "overdue": overdue.get(row["pk"], 0),
             "state": row["agent__state"],

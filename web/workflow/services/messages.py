@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -12,6 +13,7 @@ from web.common import clock
 from web.jobs import services as jobs
 from web.jobs.models import InboundMessage, Job
 from web.jobs.services import Later
+from web.jobs.services.messages import store
 from web.workflow.models import Awaited, ProcessInstance
 from web.workflow.services.command import StepRefused, begin, fits
 from web.workflow.services.errors import InstanceOver
@@ -29,6 +31,25 @@ def deliver(message: InboundMessage) -> int:
         state = InboundMessage.EXPIRED if message.expires_at else InboundMessage.UNMATCHED
         InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.NEW).update(state=state)
     return taken
+
+
+@transaction.atomic
+def hand_over(instance_id: int, name: str, *, message_id: str, payload: dict[str, Any] | None = None) -> bool:
+    """Give a message to this instance now, in the caller's transaction: the instance is locked and the answers that wait move the flow
+    first. False, and nothing stored, when it does not wait for the message then. The same message_id again changes nothing."""
+    command = begin(instance_id)
+    row = command.waiting(name, {}) if command.instance.status == ProcessInstance.RUNNING else None
+    if row is None:
+        return False
+    try:
+        with transaction.atomic():
+            address = {"business_key": command.instance.business_key, "person": command.instance.person or ""}
+            message, is_new = store(name, message_id=message_id, payload=payload, **address)
+            if is_new and not command.deliver(message, row):
+                raise InstanceOver()
+    except (StepRefused, InstanceOver):
+        return False
+    return True
 
 
 def is_awaited(name: str, *, subject: str | None = None, business_key: str | None = None) -> bool:

@@ -12,7 +12,7 @@ from web.accounts.models import User
 from web.common.publishing import publish
 from web.jobs import services as jobs
 from web.jobs.models import Job
-from web.workflow.events import InstanceChanged, UserTaskCreated, UserTaskGone
+from web.workflow.events import InstanceChanged, UserTaskChanged, UserTaskCreated, UserTaskGone
 from web.workflow.models import Awaited, ProcessInstance, TaskCandidate, UserTask, reference_of, referred
 from web.workflow.services import history, hooks
 from web.workflow.services.errors import ChangedMeanwhile
@@ -97,7 +97,10 @@ def _tasks(
     for engine_id in unknown:
         changes.opened.append(_open(instance, wanted[engine_id], changes, rows, now, actor))
     for row in changes.ended:
-        if row is not completed and row.assignee_id:
+        if row is completed:
+            continue
+        publish(UserTaskChanged(row.pk))  # whoever could have taken it
+        if row.assignee_id:
             moved = any(task.replaces_id == row.pk for task in changes.opened)
             code = "reassigned" if moved else "cancelled"
             publish(UserTaskGone(row.pk, row.assignee_id, getattr(actor, "number", "") or "", code))

@@ -43,7 +43,8 @@ def reassign(
     reason: str = "",
 ) -> list[dict[str, Any]]:
     """Give open tasks to `assignee` (a user or 工号) or to the pool of `group`, with a new deadline and a reason. One at a time: each
-    stands or falls alone. Returns [{id, ok, task? (id of the task that stands now), code?, …facts}] in the order asked.
+    stands or falls alone, and goes only to who can do it. Returns [{id, ok, task? (id of the task that stands now), code?, …facts}] in
+    the order asked.
 
     NotAllowed without tasks.reassign; BadInput when nobody, an unknown group or a deadline in the past is named.
     """
@@ -81,8 +82,9 @@ def _one(pk: int, user: User, to: User | None, group: str | None, due_at: dateti
     task.instance = command.instance
     if task.state != UserTask.OPEN:
         raise acts.why_lost(task)
-    if to is not None and to.number in task.excluded:
-        raise CannotTake(why="excluded")
+    if to is not None:
+        acts.check_can_do(task, to)
+    could = acts.able([task]) if group else set()
     former, due = task.assignee, due_at or task.due_at
     facts = {
         "former": former.number if former else None,
@@ -99,6 +101,8 @@ def _one(pk: int, user: User, to: User | None, group: str | None, due_at: dateti
         new = _through_the_diagram(command, task, catch, answer, user)
     if new is None:
         new = _by_the_row(command, acts.fresh(task), to, group, due, user)
+    if group:
+        _check_pool(new, could)
     if former is not None and former.pk != user.pk and new.assignee_id != former.pk:
         accounts.notify(former, "task_taken_away", {"title": task.title, "by": user.name}, ref=f"task:{task.pk}")
     of = {"person": command.instance.person or "", "reason": reason}
@@ -106,6 +110,18 @@ def _one(pk: int, user: User, to: User | None, group: str | None, due_at: dateti
     if to is not None and to.pk != user.pk and new.pk == task.pk:
         accounts.notify(to, "task_assigned", {"title": new.title, "by": user.name}, ref=f"task:{new.pk}")
     return new
+
+
+def _check_pool(task: UserTask, could: set[int]) -> None:
+    """CannotTake when the group the task was given to has nobody who could do it before, or opens it to others: an approval is not for
+    every member. Who leads a group may do its members' work."""
+    offered, led = set(), set()
+    for key in acts.candidates_of(task):
+        offered |= {user.pk for user in accounts.candidates([key])}
+        if key.startswith("group:"):
+            led |= {user.pk for user in accounts.candidates([key.replace("group:", "leader:", 1)])}
+    if not offered & could or offered - led - could:
+        raise CannotTake(why="group")
 
 
 # -- the diagram waits for it ------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 from engine.definitions import Definition
 from web.accounts.models import User
 from web.common.errors import NotFound
+from web.common.names import both
 from web.common.paging import keyset
 from web.common.scope import scope
 from web.jobs.models import InboundMessage, Incident, Job
@@ -117,7 +118,7 @@ def incident_row(row: Incident) -> dict[str, Any]:
 def message_row(row: InboundMessage) -> dict[str, Any]:
     """A stored message without its payload, which is sealed."""
     return {
-        "id": row.pk,
+        "id": str(row.pk),
         "message_id": row.message_id,
         "name": row.name,
         "business_key": row.business_key,
@@ -208,6 +209,34 @@ def answer_of(business_key: str, field: str, *, element: str = "") -> Any:
         if (value := (row.data or {}).get(field)) not in (None, ""):
             return value
     return None
+
+
+def brief_of(task: UserTask) -> list[dict[str, Any]]:
+    """What earlier tasks of the flow left for whoever does this one: their fields marked `x-brief`, the latest answer of each, as
+    [{name, title {zh, en}, value {zh, en}}]. For readers of the task's content only."""
+    definition = publishing.definition_of(task.instance.version_id)
+    earlier = UserTask.objects.filter(instance=task.instance_id, pk__lt=task.pk, state=UserTask.DONE)
+    found: dict[str, dict[str, Any]] = {}
+    for answers in Submission.objects.filter(task__in=earlier, is_undone=False).order_by("at", "pk"):
+        form = definition.forms.get(answers.form_key or "")
+        for name, field in form.brief_fields().items() if form else ():
+            value = (answers.data or {}).get(name)
+            if value not in (None, "", []):
+                found[name] = {"name": name, "title": _said(field, name), "value": _chosen(field, value)}
+    return list(found.values())
+
+
+def _said(field: dict[str, Any], otherwise: str) -> dict[str, str]:
+    """The title of a field or of one of its choices, in both languages."""
+    english = (field.get("x-i18n") or {}).get("en")
+    if isinstance(english, dict):
+        english = english.get("title")
+    return both(str(field.get("title") or otherwise), english)
+
+
+def _chosen(field: dict[str, Any], value: Any) -> dict[str, str]:
+    said = next((_said(one, str(value)) for one in field.get("oneOf", ()) if one.get("const") == value), None)
+    return said or both(str(value))
 
 
 def instances(

@@ -51,6 +51,12 @@ class Server(uvicorn.Server):
                 signal.signal(sign, handler)
 
 
+def port_number(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise SetupRefused(f"PORT is {text!r}; it is a number from 1 to 65535")
+    return int(text)
+
+
 def listening(host: str, port: int) -> socket.socket:
     """A bound socket. Raises SetupRefused when the address is taken or not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -140,16 +146,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1")
-        parser.add_argument("--port", type=int, default=os.environ.get("PORT") or 8000)
+        parser.add_argument("--port", default=os.environ.get("PORT") or "8000")
 
-    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
-        wrong = checks.refusal()
-        if wrong:
-            raise SetupRefused(f"production is refused: {wrong}")
-        listener = listening(host, port)
+    def handle(self, *args: Any, host: str, port: str, **options: Any) -> None:
+        checks.may_start()
+        listener = listening(host, port_number(port))
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            raise SetupRefused("the database is not up to date: run `python manage.py migrate`")
+            raise SetupRefused("the database is not up to date: run `python3 manage.py migrate`")
         connection.close()
 
         from web.config.server import application

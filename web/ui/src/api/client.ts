@@ -1,4 +1,4 @@
-import { ref } from 'vue'
+import { computed, ref } from 'vue'
 import { learnServerTime } from '@/composables/clock'
 import type { FieldErrors } from './types'
 
@@ -18,7 +18,13 @@ export class ApiError extends Error {
   get offline(): boolean {
     return this.code === 'offline'
   }
+  /** The act may succeed as it is once the installation is whole again: nothing of the form is wrong. */
+  get away(): boolean {
+    return this.offline || AWAY.has(this.status)
+  }
 }
+/** Answers of a server whose database is away, or of a proxy that finds no server. */
+const AWAY = new Set([502, 503, 504])
 
 export const asApiError = (error: unknown): ApiError =>
   error instanceof ApiError ? error : new ApiError(0, 'unexpected', {}, null, { message: String(error) })
@@ -26,8 +32,19 @@ export const asApiError = (error: unknown): ApiError =>
 export type Query = Record<string, string | number | boolean | null | undefined>
 interface Options { query?: Query; key?: string; signal?: AbortSignal }
 
-/** False after a request got no answer; true again after the next answer. */
-export const reachable = ref(true)
+/** Since when requests get no answer, ms since 1970 by this machine's clock; null after an answer. */
+export const silentSince = ref<number | null>(null)
+export const reachable = computed(() => silentSince.value === null)
+export const heardServer = (answered: boolean): void => {
+  silentSince.value = answered ? null : (silentSince.value ?? Date.now())
+}
+
+const SLOW_MS = 3_000
+/** Called when a request gets no answer, is answered that a part is away, or takes long. */
+let onTrouble: () => void = () => {}
+export const whenTroubled = (listener: () => void): void => {
+  onTrouble = listener
+}
 
 /** Called when the server says that the session is over. */
 let onSignedOut: () => void = () => {}
@@ -85,6 +102,7 @@ async function send(method: string, path: string, body: unknown, options: Option
   if (body !== undefined) headers['Content-Type'] = 'application/json'
   let answer: Response
   let sent = Date.now()
+  const slow = setTimeout(() => onTrouble(), SLOW_MS)
   try {
     if (UNSAFE.has(method)) {
       headers['X-CSRFToken'] = await csrf()
@@ -100,10 +118,14 @@ async function send(method: string, path: string, body: unknown, options: Option
     })
   } catch (error) {
     if (options.signal?.aborted) throw error
-    reachable.value = false
+    heardServer(false)
+    onTrouble()
     throw new ApiError(0, 'offline')
+  } finally {
+    clearTimeout(slow)
   }
-  reachable.value = true
+  heardServer(answer.status !== 502 && answer.status !== 504) // those two say that the proxy heard nothing
+  if (AWAY.has(answer.status)) onTrouble()
   const date = Date.parse(answer.headers.get('Date') ?? '')
   if (date) learnServerTime(date, sent, Date.now())
   if (!answer.ok) await fail(answer)

@@ -1275,7 +1275,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** @description What was typed so far. Kept for one who has, had or may take the task. */
+        /** @description What was typed so far. Kept for one who has, had or may take the task; who lost it and all sight of it is told who has it. */
         put: operations["tasks_draft"];
         post?: never;
         delete?: never;
@@ -1325,7 +1325,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description How much the people have on their hands whom the caller may give tasks to. */
+        /** @description How much the people have on their hands whom the caller may give tasks to; with `tasks` only those who can do all of them. */
         get: operations["tasks_load"];
         put?: never;
         post?: never;
@@ -1730,18 +1730,22 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AfterCall: {
+            state: string;
+            reason: string | null;
+        };
         AgentOut: {
             extension: string;
-            groups: components["schemas"]["NamedOut"][];
-            skills: components["schemas"]["NamedOut"][];
+            groups: components["schemas"]["Named"][];
+            skills: components["schemas"]["Named"][];
         };
         AgentRow: {
-            name: string;
             number: string;
+            name: string;
             extension: string | null;
             state: string;
-            skill_groups: components["schemas"]["NamedOut"][];
-            skills: components["schemas"]["NamedOut"][];
+            skill_groups: components["schemas"]["Named"][];
+            skills: components["schemas"]["Named"][];
         };
         AnnouncementOut: {
             id: string;
@@ -1796,11 +1800,6 @@ export interface components {
             seen_at: string | null;
             can: ("check-in" | "cancel" | "reschedule")[];
         };
-        Area: {
-            province: string;
-            city: string;
-            carrier: string;
-        };
         AreaOut: {
             province: string;
             city: string;
@@ -1848,12 +1847,8 @@ export interface components {
             /** Format: date-time */
             until: string | null;
             attempts: number;
-            applied_by: {
-                [key: string]: unknown;
-            } | null;
-            approved_by: {
-                [key: string]: unknown;
-            } | null;
+            applied_by: components["schemas"]["PersonOut"] | null;
+            approved_by: components["schemas"]["PersonOut"] | null;
             ticket: string | null;
         };
         CallPage: {
@@ -1866,7 +1861,7 @@ export interface components {
             direction: "in" | "out" | "internal" | "dialler";
             /** @description masked */
             number: string;
-            area: components["schemas"]["Area"] | null;
+            area: components["schemas"]["AreaOut"] | null;
             called: string;
             queue: string | null;
             outcome: string | null;
@@ -1894,7 +1889,7 @@ export interface components {
             muted: boolean;
             /** @description masked */
             number: string;
-            area: components["schemas"]["Area"] | null;
+            area: components["schemas"]["AreaOut"] | null;
             queue: components["schemas"]["Named"] | null;
             called: string;
             /** Format: date-time */
@@ -1908,26 +1903,13 @@ export interface components {
             /** Format: date-time */
             ended_at: string | null;
             verified: boolean;
-            /** @description Card of the customer, masked */
-            card: {
-                [key: string]: unknown;
-            } | null;
-            /** @description Cards when several have the number */
-            candidates: {
-                [key: string]: unknown;
-            }[];
-            /** @description TaskRows */
-            open_tasks: {
-                [key: string]: unknown;
-            }[];
-            /** @description TicketRows */
-            tickets: {
-                [key: string]: unknown;
-            }[];
+            card: components["schemas"]["CardOut"] | null;
+            /** @description when several have the number */
+            candidates: components["schemas"]["CardOut"][];
+            open_tasks: components["schemas"]["TaskRow"][];
+            tickets: components["schemas"]["TicketRow"][];
             purpose: components["schemas"]["TagOut"] | null;
-            history: {
-                [key: string]: unknown;
-            }[] | null;
+            history: components["schemas"]["HistoryRowOut"][] | null;
             /** @description why it rang here */
             reason: string | null;
         };
@@ -1963,7 +1945,7 @@ export interface components {
             level: string | null;
             vip: boolean;
             importance: components["schemas"]["ImportanceOut"] | null;
-            owner: components["schemas"]["OwnerOut"] | null;
+            owner: components["schemas"]["PersonOut"] | null;
             card_no: string;
             allergies: string[];
             points: number;
@@ -2029,9 +2011,7 @@ export interface components {
         };
         ColumnOut: {
             key: string;
-            title: {
-                [key: string]: string;
-            };
+            title: components["schemas"]["BilingualName"];
             kind: string;
         };
         CommandOut: {
@@ -2068,7 +2048,7 @@ export interface components {
             level: string | null;
             vip: boolean;
             importance: components["schemas"]["ImportanceOut"] | null;
-            owner: components["schemas"]["OwnerOut"] | null;
+            owner: components["schemas"]["PersonOut"] | null;
             card_no: string;
             allergies: string[];
             points: number;
@@ -2236,7 +2216,7 @@ export interface components {
             name: string;
             /** Format: date-time */
             since: string;
-            who: components["schemas"]["TaskPerson"] | null;
+            who: components["schemas"]["PersonOut"] | null;
         };
         FreeRow: {
             /** Format: date */
@@ -2263,10 +2243,6 @@ export interface components {
         GivenOut: {
             id: string;
             owner: string;
-        };
-        GroupOut: {
-            key: string;
-            name: string;
         };
         HistoryRowOut: {
             /** Format: date-time */
@@ -2323,6 +2299,11 @@ export interface components {
             business_key: string;
             ticket: string | null;
             customer: string | null;
+            vip: boolean;
+            /** @description where the ticket came from */
+            source: string | null;
+            /** @description how often the same was asked for */
+            repeats: number;
             /** @enum {string} */
             status: "running" | "completed" | "cancelled";
             is_stuck: boolean;
@@ -2362,7 +2343,7 @@ export interface components {
         };
         LedGroupOut: {
             key: string;
-            name: string;
+            name: components["schemas"]["BilingualName"];
             leads: boolean;
         };
         LevelOut: {
@@ -2393,7 +2374,7 @@ export interface components {
         LoadRow: {
             number: string;
             name: string;
-            group: string | null;
+            group: components["schemas"]["Named"] | null;
             open: number;
             overdue: number;
             /** @description at the phone; null: no agent */
@@ -2437,7 +2418,7 @@ export interface components {
             next: string | null;
         };
         MessageRow: {
-            id: number;
+            id: string;
             message_id: string;
             name: string;
             business_key: string | null;
@@ -2455,7 +2436,7 @@ export interface components {
         MissedOut: {
             call: string;
             number: string;
-            area: components["schemas"]["Area"] | null;
+            area: components["schemas"]["AreaOut"] | null;
             /** Format: date-time */
             at: string;
             queue: components["schemas"]["Named"] | null;
@@ -2467,11 +2448,7 @@ export interface components {
         };
         Named: {
             key: string;
-            name: string;
-        };
-        NamedOut: {
-            key: string;
-            name: string;
+            name: components["schemas"]["BilingualName"];
         };
         NoticeRow: {
             kind: string;
@@ -2518,10 +2495,6 @@ export interface components {
         OutboundInRequest: {
             customer: number;
         };
-        OwnerOut: {
-            number: string;
-            name: string;
-        };
         OwnershipChangeOut: {
             old_owner: string | null;
             new_owner: string | null;
@@ -2533,9 +2506,7 @@ export interface components {
         ParamOut: {
             name: string;
             kind: string;
-            title: {
-                [key: string]: string;
-            };
+            title: components["schemas"]["BilingualName"];
             choices: string[];
             default: unknown;
         };
@@ -2637,13 +2608,6 @@ export interface components {
              */
             state?: "open";
         };
-        PauseOut: {
-            key: string;
-            /** @enum {string} */
-            kind: "not_ready" | "rest";
-            title: components["schemas"]["Title"];
-            minutes: number | null;
-        };
         PaymentDetail: {
             number: string;
             ticket: string | null;
@@ -2717,13 +2681,11 @@ export interface components {
             /** Format: date-time */
             wrap_up_until: string | null;
             wrap_up_extended: boolean;
-            /** @description {state, reason} asked for during the call */
-            after_call: {
-                [key: string]: unknown;
-            } | null;
+            /** @description asked for during the call */
+            after_call: components["schemas"]["AfterCall"] | null;
             signed_in: string[];
             skills: string[];
-            reasons: components["schemas"]["PauseOut"][];
+            reasons: components["schemas"]["ReasonOut"][];
             calls: components["schemas"]["CallViewOut"][];
             live: {
                 [key: string]: string;
@@ -2815,7 +2777,7 @@ export interface components {
         };
         PurposeOut: {
             key: string;
-            title: components["schemas"]["Title"];
+            title: components["schemas"]["BilingualName"];
             shortcut: number;
             flow: string | null;
             enabled: boolean;
@@ -2831,7 +2793,7 @@ export interface components {
         QueueRowOut: {
             call: string;
             number: string;
-            area: components["schemas"]["Area"] | null;
+            area: components["schemas"]["AreaOut"] | null;
             queue: components["schemas"]["Named"];
             priority: number;
             /** Format: date-time */
@@ -2852,7 +2814,7 @@ export interface components {
             key: string;
             /** @enum {string} */
             kind: "not_ready" | "rest";
-            title: components["schemas"]["TitleOut"];
+            title: components["schemas"]["BilingualName"];
             minutes: number;
         };
         ReassignInRequest: {
@@ -2868,6 +2830,8 @@ export interface components {
             ok: boolean;
             task?: string;
             code?: string;
+            /** @description cannot_take: excluded, not_a_candidate, unknown_user, group */
+            why?: string;
         };
         ReassignResults: {
             results: components["schemas"]["ReassignResult"][];
@@ -2990,9 +2954,7 @@ export interface components {
         };
         ReportOut: {
             name: string;
-            title: {
-                [key: string]: string;
-            };
+            title: components["schemas"]["BilingualName"];
             params: components["schemas"]["ParamOut"][];
         };
         RevealInRequest: {
@@ -3008,9 +2970,7 @@ export interface components {
         };
         ScenarioOut: {
             name: string;
-            title: {
-                [key: string]: string;
-            };
+            title: components["schemas"]["BilingualName"];
         };
         ScheduleInRequest: {
             post: number;
@@ -3088,8 +3048,8 @@ export interface components {
         };
         StartedOut: {
             ticket: string;
-            instance: number;
-            task: number | null;
+            instance: string;
+            task: string | null;
         };
         StateInRequest: {
             /** @enum {string} */
@@ -3123,7 +3083,7 @@ export interface components {
         };
         SubtypeOut: {
             key: string;
-            title: components["schemas"]["Title"];
+            title: components["schemas"]["BilingualName"];
         };
         SuggestionRow: {
             /** Format: date */
@@ -3160,11 +3120,31 @@ export interface components {
             key: string;
             subtype: string | null;
         };
+        TaskAnswers: {
+            data: {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            at: string;
+            by: components["schemas"]["PersonOut"] | null;
+            task: string;
+            element: string;
+            title: string;
+            /** @description JSON Schema of the form that was answered; empty when there was none */
+            schema: {
+                [key: string]: unknown;
+            };
+        };
+        TaskBrief: {
+            name: string;
+            title: components["schemas"]["BilingualName"];
+            value: components["schemas"]["BilingualName"];
+        };
         TaskCandidateName: {
             /** @enum {string} */
             kind: "user" | "group" | "role" | "leader";
             key: string;
-            name: string;
+            name: components["schemas"]["BilingualName"];
         };
         TaskCompleted: {
             task: components["schemas"]["TaskRow"];
@@ -3189,9 +3169,12 @@ export interface components {
             ticket: string | null;
             customer: string | null;
             vip: boolean;
+            /** @description where the ticket came from */
             source: string | null;
-            repeats?: number;
-            priority: number;
+            /** @description how often the same was asked for */
+            repeats: number;
+            /** @enum {integer} */
+            priority: 1 | 2 | 3 | 4;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -3200,7 +3183,7 @@ export interface components {
             remind_at: string | null;
             /** Format: date-time */
             overdue_at: string | null;
-            assignee: components["schemas"]["TaskPerson"] | null;
+            assignee: components["schemas"]["PersonOut"] | null;
             candidates: components["schemas"]["TaskCandidateName"][];
             /** @enum {string} */
             state: "open" | "done" | "cancelled";
@@ -3211,7 +3194,7 @@ export interface components {
             undo_until: string | null;
             /** Format: date-time */
             ended_at: string | null;
-            ended_by: components["schemas"]["TaskPerson"] | null;
+            ended_by: components["schemas"]["PersonOut"] | null;
             about: string | null;
             /** @description grows with every change of the task */
             pos: number;
@@ -3222,7 +3205,9 @@ export interface components {
             draft: components["schemas"]["TypedData"] | null;
             former_draft: components["schemas"]["TypedData"] | null;
             submission: components["schemas"]["TypedData"] | null;
-            viewers: components["schemas"]["TaskPerson"][];
+            viewers: components["schemas"]["TaskViewer"][];
+            /** @description what earlier tasks of the flow left for who does this one */
+            brief: components["schemas"]["TaskBrief"][];
         };
         TaskFlow: {
             key: string;
@@ -3243,10 +3228,6 @@ export interface components {
                 [key: string]: string;
             };
         };
-        TaskPerson: {
-            number: string;
-            name: string;
-        };
         TaskRow: {
             id: string;
             element: string;
@@ -3257,9 +3238,12 @@ export interface components {
             ticket: string | null;
             customer: string | null;
             vip: boolean;
-            source?: string | null;
-            repeats?: number;
-            priority: number;
+            /** @description where the ticket came from */
+            source: string | null;
+            /** @description how often the same was asked for */
+            repeats: number;
+            /** @enum {integer} */
+            priority: 1 | 2 | 3 | 4;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -3268,7 +3252,7 @@ export interface components {
             remind_at: string | null;
             /** Format: date-time */
             overdue_at: string | null;
-            assignee: components["schemas"]["TaskPerson"] | null;
+            assignee: components["schemas"]["PersonOut"] | null;
             candidates: components["schemas"]["TaskCandidateName"][];
             /** @enum {string} */
             state: "open" | "done" | "cancelled";
@@ -3279,17 +3263,31 @@ export interface components {
             undo_until: string | null;
             /** Format: date-time */
             ended_at: string | null;
-            ended_by: components["schemas"]["TaskPerson"] | null;
+            ended_by: components["schemas"]["PersonOut"] | null;
             about: string | null;
             /** @description grows with every change of the task */
             pos: number;
         };
+        TaskViewer: {
+            number: string;
+            name: string;
+            /** Format: date-time */
+            since: string;
+        };
+        TicketCall: {
+            id: string;
+            role: string;
+            /** @enum {string} */
+            direction: "in" | "out" | "internal" | "dialler";
+            /** Format: date-time */
+            at: string;
+            talk_ms: number;
+            outcome: string | null;
+        };
         TicketDetail: {
             number: string;
             kind: string;
-            kind_title: {
-                [key: string]: string | null;
-            };
+            kind_title: components["schemas"]["BilingualName"];
             purpose: string | null;
             source: string | null;
             /** @enum {string} */
@@ -3300,9 +3298,7 @@ export interface components {
             caller: string | null;
             vip: boolean;
             owner: components["schemas"]["PersonOut"] | null;
-            group: {
-                [key: string]: unknown;
-            } | null;
+            group: components["schemas"]["Named"] | null;
             /** Format: date-time */
             opened_at: string;
             /** Format: date-time */
@@ -3310,24 +3306,17 @@ export interface components {
             /** Format: date-time */
             closed_at: string | null;
             repeats: number;
-            instance: number | null;
+            instance: string | null;
             summary: string | null;
             opened_by: components["schemas"]["PersonOut"] | null;
-            customer: {
-                [key: string]: unknown;
-            } | null;
-            call: number | null;
-            calls: {
-                [key: string]: unknown;
-            }[];
-            task: number | null;
-            tasks: {
-                [key: string]: unknown;
-            }[];
-            timeline: components["schemas"]["TimelineRow"][];
-            answers: {
-                [key: string]: unknown;
-            }[];
+            customer: components["schemas"]["CardOut"] | null;
+            call: string | null;
+            calls: components["schemas"]["TicketCall"][];
+            /** @description the open task of the reader */
+            task: string | null;
+            tasks: components["schemas"]["TaskRow"][];
+            timeline: components["schemas"]["TimelineEntry"][];
+            answers: components["schemas"]["TaskAnswers"][];
             can: ("withdraw" | "urge" | "merge")[];
             returns: number;
             urges: number;
@@ -3341,9 +3330,7 @@ export interface components {
         TicketRow: {
             number: string;
             kind: string;
-            kind_title: {
-                [key: string]: string | null;
-            };
+            kind_title: components["schemas"]["BilingualName"];
             purpose: string | null;
             source: string | null;
             /** @enum {string} */
@@ -3354,9 +3341,7 @@ export interface components {
             caller: string | null;
             vip: boolean;
             owner: components["schemas"]["PersonOut"] | null;
-            group: {
-                [key: string]: unknown;
-            } | null;
+            group: components["schemas"]["Named"] | null;
             /** Format: date-time */
             opened_at: string;
             /** Format: date-time */
@@ -3364,12 +3349,12 @@ export interface components {
             /** Format: date-time */
             closed_at: string | null;
             repeats: number;
-            instance: number | null;
+            instance: string | null;
         };
         TimelineEntry: {
             /** Format: date-time */
             at: string;
-            actor: components["schemas"]["TaskPerson"] | null;
+            actor: components["schemas"]["PersonOut"] | null;
             auto: boolean;
             rule: components["schemas"]["BilingualName"] | null;
             action: string;
@@ -3380,39 +3365,13 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        TimelineRow: {
-            /** Format: date-time */
-            at: string;
-            actor: components["schemas"]["PersonOut"] | null;
-            auto: boolean;
-            action: string;
-            element: string | null;
-            name: {
-                [key: string]: unknown;
-            } | null;
-            rule: {
-                [key: string]: unknown;
-            } | null;
-            text: string | null;
-            facts: {
-                [key: string]: unknown;
-            };
-        };
-        Title: {
-            zh: string;
-            en: string;
-        };
-        TitleOut: {
-            zh: string;
-            en: string;
-        };
         TypedData: {
             data: {
                 [key: string]: unknown;
             };
             /** Format: date-time */
             at: string;
-            by: components["schemas"]["TaskPerson"] | null;
+            by: components["schemas"]["PersonOut"] | null;
         };
         WrapUpInRequest: {
             /** @enum {string} */
@@ -4654,7 +4613,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GroupOut"][];
+                    "application/json": components["schemas"]["Named"][];
                 };
             };
         };
@@ -5310,7 +5269,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["NamedOut"][];
+                    "application/json": components["schemas"]["Named"][];
                 };
             };
         };
@@ -5329,7 +5288,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["NamedOut"][];
+                    "application/json": components["schemas"]["Named"][];
                 };
             };
         };
@@ -5497,6 +5456,13 @@ export interface operations {
                     "application/json": components["schemas"]["DraftSaved"];
                 };
             };
+            /** @description as tasks_complete; the draft is kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     tasks_return: {
@@ -5548,7 +5514,10 @@ export interface operations {
     };
     tasks_load: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description 1,2,3: who can do all of these */
+                tasks?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -1,238 +1,85 @@
-/** Shapes of the HTTP API, by hand until the OpenAPI description is generated. Instants are ISO-8601 in UTC. */
+import type { components } from './schema'
 
-export type Bilingual = { zh: string; en: string }
+/**
+ * Short names for the shapes of the HTTP API. They are made from the OpenAPI description (`npm run types`): a shape that looks wrong
+ * here is wrong in a serializer, and is put right there. Written by hand is only what OpenAPI cannot say, each time with the reason.
+ */
+export type Schema<Name extends keyof components['schemas']> = components['schemas'][Name]
+
+// --- people, places, names
+export type Bilingual = Schema<'BilingualName'>
+export type Person = Schema<'PersonOut'>
+export type Named = Schema<'Named'>
+export type Area = Schema<'AreaOut'>
+export type Session = Schema<'SessionOut'>
+export type Reason = Schema<'ReasonOut'>
+
+// --- notices
+export type Announcement = Schema<'AnnouncementOut'>
+export type Notification = Schema<'NotificationOut'>
+export type NotificationPage = Schema<'NotificationPage'>
+
+// --- customers
+export type Card = Schema<'CardOut'>
+export type Customer = Schema<'CustomerOut'>
+export type HistoryRow = Schema<'HistoryRowOut'>
+export type Revealed = Schema<'RevealOut'>
+export type OwnerChange = Schema<'OwnershipChangeOut'>
+export type BlockRow = Schema<'BlockRow'>
+
+// --- calls
+export type CallView = Schema<'CallViewOut'>
+export type Phone = Schema<'PhoneOut'>
+export type Sent = Schema<'Sent'>
+export type Command = Schema<'CommandOut'>
+export type Purpose = Schema<'PurposeOut'>
+export type QueueAnswer = Schema<'QueueOut'>
+export type QueueRow = Schema<'QueueRowOut'>
+export type MissedRow = Schema<'MissedOut'>
+export type Floor = Schema<'FloorOut'>
+export type FloorAgent = Schema<'FloorAgent'>
+export type Demo = Schema<'DemoOut'>
+
+// --- tickets and tasks
+export type TicketRow = Schema<'TicketRow'>
+export type TaskRow = Schema<'TaskRow'>
+export type TaskCounts = Schema<'TaskCounts'>
+export type TaskBox = keyof TaskCounts
+export type TaskPage = Schema<'TaskPage'>
+export type TimelineRow = Schema<'TimelineEntry'>
+export type Draft = Schema<'TypedData'>
+export type DraftSaved = Schema<'DraftSaved'>
+export type Completed = Schema<'TaskCompleted'>
+export type Reassigned = Schema<'ReassignResults'>
+export type Load = Schema<'LoadRow'>
+
+// --- flows
+export type Started = Schema<'StartedOut'>
+export type Flow = Schema<'FlowRow'>
+export type InstanceRow = Schema<'InstanceRow'>
+export type InstanceView = Schema<'InstanceView'>
+export type Incident = Schema<'IncidentRow'>
+export type MessageRow = Schema<'MessageRow'>
+
+// --- reports
+export type Report = Schema<'ReportOut'>
+export type ReportParam = Schema<'ParamOut'>
+export type ReportTable = Schema<'TableOut'>
+
+// --- by hand
+
+/** OpenAPI calls it a string with a format: an instant in ISO-8601, UTC. */
 export type Instant = string
-/** Position of a snapshot: topic -> "epoch:n"; a list with one topic may carry the pair alone. */
-export type LivePairs = Record<string, string> | string
-
-export interface Page<T> { results: T[]; next: string | null; live?: LivePairs }
-export interface Person { number: string; name: string }
-export interface Named { key: string; name: string }
-
-export interface Session {
-  user: {
-    id: string
-    number: string
-    name: string
-    roles: string[]
-    permissions: string[]
-    groups: (Named & { leads: boolean })[]
-    locale: string | null
-  }
-  agent: { extension: string; groups: Named[]; skills: Named[] } | null
-  centre: { title: string; demo: boolean; simulator: boolean }
-  /** Key for drafts on this machine, base64; without it they stay in memory. */
-  draft_key?: string | null
-}
-
-export interface Announcement { id: string; title: string; title_en?: string | null; body: string; level: 'urgent' | 'normal'; published_at: Instant }
-export interface Notification { id: string; kind: string; text: string; params: Record<string, string>; ref: string | null; at: Instant; read: boolean }
-
-export type AgentState = 'null' | 'not_ready' | 'ready' | 'busy' | 'acw'
-export interface Reason { key: string; kind: 'not_ready' | 'rest'; title: Bilingual; minutes: number | null }
-export interface Area { province: string; city: string; carrier: string }
-
-export interface Card {
-  id: string
-  name: string
-  sex: string
-  age: number | null
-  number: string
-  other_number: string | null
-  area: Area | null
-  identity: string
-  level: string | null
-  vip: boolean
-  importance: { text: string; colour: string } | null
-  owner: Person | null
-  card_no: string | null
-  allergies: string[]
-  points: number | null
-  balance_fen: number | null
-  last_visit: Instant | string | null
-  blocked: boolean
-  do_not_call: boolean
-}
-
-export interface HistoryRow {
-  at: Instant
-  kind: 'call' | 'ticket' | 'message'
-  title: string
-  state: string
-  duration_ms: number | null
-  ref: string | null
-  direction?: 'in' | 'out'
-}
-
-export type CallLegState = 'ringing' | 'talking' | 'held' | 'ended'
-export interface CallView {
-  id: string
-  direction: 'in' | 'out' | 'internal'
-  state: CallLegState
-  muted: boolean
-  number: string
-  area: Area | null
-  queue: Named | null
-  called: string
-  started_at: Instant
-  answered_at: Instant | null
-  held_since: Instant | null
-  state_since: Instant
-  ended_at: Instant | null
-  verified: boolean
-  card: Card | null
-  candidates: Card[]
-  open_tasks: TaskRow[]
-  tickets: TicketRow[]
-  purpose: { key: string; subtype: string | null } | null
-  history: HistoryRow[] | null
-  reason: string | null
-}
-
-/** What the phone topic knows about the agent besides the calls. */
-export interface PhoneState {
-  state: AgentState
-  reason: string | null
-  since: Instant
-  planned_until: Instant | null
-  wrap_up_until: Instant | null
-  wrap_up_extended: boolean
-  /** Asked for during a call: taken when it ends. */
-  after_call?: { state: string; reason: string | null } | null
-  signed_in: string[]
-  skills: string[]
-  reasons: Reason[]
-}
-export interface Phone extends PhoneState { calls: CallView[]; live: LivePairs }
-export interface Command { id: string; state: 'sent' | 'done' | 'refused' | 'silent'; code: string | null; reason: string | null }
-
-export interface QueueRow { call: string; number: string; area: Area | null; queue: Named; priority: number; waiting_since: Instant; vip: boolean }
-export interface MissedRow { call: string; number: string; area: Area | null; at: Instant; queue: Named | null; times: number; ticket: string | null; task: string | null; state: string }
-
-export interface Purpose {
-  key: string
-  title: Bilingual
-  shortcut: number
-  flow: string | null
-  enabled: boolean
-  why_not: string | null
-  subtypes: { key: string; title: Bilingual }[]
-}
-
-export interface TicketRow {
-  number: string
-  kind: string
-  kind_title: Bilingual | string
-  /** open or closed; `state` is the word the flow gave it. */
-  status: string
-  state?: string
-  purpose?: string | null
-  source?: string | null
-  outcome: string | null
-  customer_name?: string | null
-  caller?: string | null
-  vip?: boolean
-  owner: Person | null
-  group?: Named | null
-  opened_at: Instant
-  due_at: Instant | null
-  closed_at?: Instant | null
-  repeats?: number
-  instance?: string | null
-  task?: string | null
-}
-export interface TimelineRow {
-  at: Instant
-  actor: Person | null
-  auto: boolean
-  /** The flow and its version that acted by itself. */
-  rule: Bilingual | null
-  action: string
-  element: string | null
-  name?: Bilingual | null
-  text: string | null
-  facts?: Record<string, unknown>
-}
-export interface TicketCall { id: string; role: string; direction: string; at: Instant; talk_ms: number | null; outcome: string | null }
-export interface TicketAnswers { task: string; element: string; title: string; schema: JsonSchema; data: FormData; by: Person | null; at: Instant }
-export interface TicketDetail extends TicketRow {
-  customer: Card | null
-  call: string | null
-  repeats: number
-  summary?: string | null
-  opened_by: Person | null
-  instance: string | null
-  /** The open task of the reader. */
-  task: string | null
-  tasks?: TaskRow[]
-  calls?: TicketCall[]
-  answers?: TicketAnswers[]
-  timeline: TimelineRow[]
-  /** What the reader may do with the case itself. */
-  can?: 'withdraw'[]
-}
-
-export type TaskAct = 'claim' | 'return' | 'delegate' | 'complete' | 'undo' | 'reassign' | 'take_over'
-export interface TaskRow {
-  id: string
-  element: string
-  title: string
-  flow: { key: string; name: Bilingual | string; version: number }
-  ticket: string | null
-  customer: string | null
-  vip: boolean
-  priority: 1 | 2 | 3 | 4
-  created_at: Instant
-  due_at: Instant | null
-  remind_at: Instant | null
-  overdue_at: Instant | null
-  assignee: Person | null
-  candidates: { kind: string; key: string; name: string }[]
-  state: 'open' | 'done' | 'cancelled'
-  mine: boolean
-  claimable: boolean
-  can: TaskAct[]
-  undo_until: Instant | null
-  ended_at: Instant | null
-  ended_by: Person | null
-  about: string | null
-  pos: number
-}
+/** Positions of a snapshot, topic → "epoch:n". Which topics it holds depends on the reader, so OpenAPI knows only strings. */
+export type LivePairs = Record<string, string>
+/** OpenAPI 3.0 has no generic shapes: every list with a cursor is one of these. */
+export interface Page<T> { results: T[]; next: string | null }
+/** Values of a form. Their keys are those of its schema, which the flow brings along. */
 export type FormData = Record<string, unknown>
-export interface Draft { data: FormData; at: Instant; by: Person | null }
-export interface TaskDetail extends TaskRow {
-  form: { key: string; schema: JsonSchema }
-  data: FormData
-  draft: Draft | null
-  former_draft: Draft | null
-  submission: Draft | null
-  instance: string
-  viewers: Person[]
-  source: Record<string, unknown> | null
-}
-export interface Completed { task: TaskRow; undo_until: Instant | null; next: TaskRow[] }
-export type TaskBox = 'mine' | 'pool' | 'started' | 'done' | 'overdue'
-export type TaskCounts = Record<TaskBox, number>
+/** Made here from the phone: events carry it without the calls and the live pairs. */
+export type PhoneState = Omit<Phone, 'calls' | 'live'>
 
-export interface Incident { id: string; element: string; code: string; message: string; at: Instant; state: string; instance?: string }
-export interface InstanceView {
-  id: string
-  flow: { key: string; name?: Bilingual | string } | string
-  version: number
-  business_key: string
-  status: string
-  ends: string[]
-  xml_url: string
-  tokens: { element: string; name: string; since: Instant; who: string | Person | null }[]
-  done: string[]
-  flows_taken: string[]
-  timers: { element: string; due_at: Instant }[]
-  awaited: { element: string; name: string }[]
-  incidents: Incident[]
-  names: Record<string, Bilingual>
-}
-
-/** The part of JSON Schema 2020-12 that forms use, with our hints. */
+/** The part of JSON Schema 2020-12 that forms use, with our hints. A schema is data to OpenAPI, an object like any other. */
 export interface JsonSchema {
   type?: string | string[]
   title?: string
@@ -265,5 +112,13 @@ export interface JsonSchema {
   'x-personal'?: boolean
   [key: string]: unknown
 }
+/** A generated shape whose `schema` is known to be one. */
+type Formed<T extends { schema: unknown }> = Omit<T, 'schema'> & { schema: JsonSchema }
+export type TicketAnswers = Formed<Schema<'TaskAnswers'>>
+export type TicketDetail = Omit<Schema<'TicketDetail'>, 'answers'> & { answers: TicketAnswers[] }
+export type TaskDetail = Omit<Schema<'TaskDetail'>, 'form'> & { form: Formed<Schema<'TaskForm'>> | null }
+/** Made here (`withForm`): a step without a form is shown as an empty one. */
+export type FormTask = TaskDetail & { form: Formed<Schema<'TaskForm'>> }
 
+/** The body of a refusal, which OpenAPI describes per status and not as a shape: what is wrong with which field. */
 export type FieldErrors = Record<string, { code: string; message?: string }[]>

@@ -1,5 +1,6 @@
-import { computed, onScopeDispose, ref, shallowRef, type ComputedRef, type Ref } from 'vue'
+import { computed, onScopeDispose, ref, shallowRef, watch, type ComputedRef, type Ref } from 'vue'
 import { asApiError, type ApiError } from '@/api/client'
+import { away } from '@/live/health'
 
 export interface Resource<T> {
   data: Ref<T | null>
@@ -9,7 +10,10 @@ export interface Resource<T> {
   reload: () => Promise<void>
 }
 
-/** One read of the API with its states. Only the latest read counts; a failed reload keeps what is shown. */
+/**
+ * One read of the API with its states. Only the latest read counts; a failed reload keeps what is shown.
+ * A read that failed because a part was away is repeated when it is back.
+ */
 export function useResource<T>(read: (signal: AbortSignal) => Promise<T>, options: { immediate?: boolean } = {}): Resource<T> {
   const data = shallowRef<T | null>(null) as Ref<T | null>
   const error = ref<ApiError | null>(null)
@@ -34,6 +38,9 @@ export function useResource<T>(read: (signal: AbortSignal) => Promise<T>, option
   onScopeDispose(() => {
     running?.abort()
     running = null
+  })
+  watch(away, (isAway) => {
+    if (!isAway && error.value?.away) void reload()
   })
   if (options.immediate !== false) void reload()
   const state = computed(() => (error.value && data.value === null ? 'error' : data.value === null ? 'loading' : 'ready'))

@@ -1,18 +1,18 @@
 import { flushPromises, mount } from '@vue/test-utils'
 import { createPinia } from 'pinia'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { TaskDetail } from '@/api/types'
+import type { FormTask } from '@/api/types'
 import { i18n } from '@/app/i18n'
 import { toasts } from '@/composables/toast'
 import { useElement } from './element'
 import { wipeDrafts } from './form/drafts'
 import TaskForm from './TaskForm.vue'
 
-const task = (facts: Partial<TaskDetail> = {}): TaskDetail => ({
-  id: '7', element: 'C1', title: '登记', flow: { key: 'consult', name: '咨询', version: 1 }, ticket: 'T1', customer: null, vip: false, priority: 3, created_at: '2026-11-25T01:00:00Z',
+const task = (facts: Partial<FormTask> = {}): FormTask => ({
+  id: '7', element: 'C1', title: '登记', flow: { key: 'consult', name: { zh: '咨询', en: 'Inquiry' }, version: 1 }, business_key: 'ticket:T1', repeats: 1, ticket: 'T1', customer: null, vip: false, priority: 3, created_at: '2026-11-25T01:00:00Z',
   due_at: null, remind_at: null, overdue_at: null, assignee: null, candidates: [], state: 'open', mine: true, claimable: false, can: ['complete'], undo_until: null, ended_at: null, ended_by: null, about: null, pos: 1,
   form: { key: 'consult.register', schema: { type: 'object', required: ['content'], properties: { content: { title: '内容', type: 'string' }, note: { title: '备注', type: 'string' } } } },
-  data: {}, draft: null, former_draft: null, submission: null, instance: '1', viewers: [], source: null, ...facts,
+  data: {}, draft: null, former_draft: null, submission: null, instance: '1', viewers: [], brief: [], source: null, ...facts,
 })
 let sent: { method: string; url: string; body: Record<string, unknown>; key: string }[]
 let answers: Record<string, () => Response>
@@ -35,7 +35,7 @@ afterEach(async () => {
   await wipeDrafts()
 })
 
-async function shown(facts: Partial<TaskDetail> = {}) {
+async function shown(facts: Partial<FormTask> = {}) {
   const wrapper = mount(TaskForm, { props: { task: task(facts) }, global: { plugins: [createPinia(), i18n, useElement] }, attachTo: document.body })
   await flushPromises()
   const type = (name: string, text: string) => wrapper.find(`[data-testid=field-${name}]`).setValue(text)

@@ -29,7 +29,7 @@ export function paintInstance(view: InstanceView, words: PaintingWords): Paintin
     painting.badges.push({ element: timer.element, tone: 'soon', text: words.timer(timer.due_at), below: true })
   }
   const broken = new Map<string, number>()
-  for (const incident of view.incidents) broken.set(incident.element, (broken.get(incident.element) ?? 0) + 1)
+  for (const { element } of view.incidents) if (element) broken.set(element, (broken.get(element) ?? 0) + 1)
   for (const [element, n] of broken) {
     painting.marks[element] = 'is-bad'
     painting.badges = painting.badges.filter((badge) => badge.element !== element)

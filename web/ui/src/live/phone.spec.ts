@@ -5,7 +5,7 @@ import { TopicLog, type LiveEvent } from './topic'
 
 const at = (s: number) => new Date(Date.UTC(2026, 10, 25, 9, 0, s)).toISOString()
 const phoneAt = (s: number, state: PhoneState['state']): PhoneState => ({
-  state, reason: null, since: at(s), planned_until: null, wrap_up_until: null, wrap_up_extended: false, signed_in: ['booking'], skills: [], reasons: [],
+  state, reason: null, since: at(s), planned_until: null, wrap_up_until: null, wrap_up_extended: false, after_call: null, signed_in: ['booking'], skills: [], reasons: [],
 })
 const callAt = (id: number, s: number, state: CallView['state']): CallView => ({
   id: `c${id}`, direction: 'in', state, muted: false, number: '138****1234', area: null, queue: null, called: '4001', started_at: at(id), answered_at: id % 2 ? at(id) : null, held_since: null,

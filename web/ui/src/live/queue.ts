@@ -1,10 +1,8 @@
 import { defineStore } from 'pinia'
 import { computed, effectScope, ref, shallowRef, type EffectScope } from 'vue'
 import { api } from '@/api/client'
-import type { LivePairs, MissedRow, QueueRow } from '@/api/types'
+import type { MissedRow, QueueAnswer, QueueRow } from '@/api/types'
 import { useTopic, type Topic } from './useTopic'
-
-interface QueueAnswer { results: QueueRow[]; live?: LivePairs }
 
 const MISSED_EVERY_MS = 30_000
 
@@ -25,8 +23,7 @@ export const useQueue = defineStore('queue', () => {
   }
   async function loadMissed() {
     try {
-      const answer = await api.get<MissedRow[] | { results: MissedRow[] }>('/api/telephony/missed')
-      missed.value = Array.isArray(answer) ? answer : answer.results
+      missed.value = await api.get<MissedRow[]>('/api/telephony/missed')
       missedError.value = null
     } catch (error) {
       missedError.value = error
@@ -58,6 +55,6 @@ export const useQueue = defineStore('queue', () => {
 
   const loading = computed(() => topic.value?.loading.value ?? true)
   const error = computed(() => topic.value?.error.value ?? null)
-  const open = computed(() => missed.value.filter((row) => !['done', 'returned', 'closed'].includes(row.state)))
+  const open = computed(() => missed.value.filter((row) => row.state === 'open'))
   return { waiting, missed, open, loading, error, missedLoading, missedError, start, stop, loadMissed, reload: () => topic.value?.reload() ?? Promise.resolve() }
 })

@@ -1,6 +1,7 @@
-import { onScopeDispose, ref, type Ref } from 'vue'
+import { onScopeDispose, ref, watch, type Ref } from 'vue'
 import { asApiError, type ApiError } from '@/api/client'
 import type { LivePairs } from '@/api/types'
+import { away } from './health'
 import { live, type LiveSocket } from './socket'
 import { parsePair, TopicLog, type LiveEvent } from './topic'
 
@@ -68,8 +69,12 @@ export function useTopic(
   // Without a line the page still shows what HTTP gives.
   if (socket.status.state !== 'open') void reload()
 
+  const unwatch = watch(away, (isAway) => {
+    if (!isAway && error.value?.away) refetch()
+  })
   const stop = () => {
     run++
+    unwatch()
     clearTimeout(later)
     unsubscribe()
   }

@@ -17,6 +17,12 @@ export default {
   offline: {
     title: 'Offline {time}', what: 'The phone still works; typing is kept here and sent when the line is back', next: 'Try {n} in {s} s', trying: 'Reconnecting', now: 'Reconnect now', stale: 'Figures stopped at {time}',
   },
+  outage: {
+    part: { database: 'Database unavailable', cti: 'Telephony disconnected', jobs: 'Background jobs paused', broker: 'Message broker away' },
+    what: {
+      database: 'Calls go on; typing is kept here, submit when it is back', cti: 'Tickets work; no screen pop, log calls by hand', jobs: 'Tasks work; messages, reminders and due dates run late', broker: 'Tasks work; the screen updates late',
+    },
+  },
   status: { number: 'Agent {number}', extension: 'Ext. {extension}', up: 'Online', upMs: 'Online {ms} ms', down: 'Offline' },
   state: {
     failed: 'Could not be loaded', trace: 'Trace {trace}', noPermission: 'No permission', noPermissionWhy: 'This page is not part of your role.', needs: 'Needs the permission: {needs}.', whoGrants: 'Granted by: {who}',
@@ -40,6 +46,7 @@ export default {
     saved: 'Draft saved {time}', savedLocal: 'Draft kept here {time}', saving: 'Draft not saved yet', restored: 'Draft of {time} restored', required: 'Required', choose: 'Choose', none: 'None', yes: 'Yes', no: 'No', more: 'More',
     problems: '{n} to correct', noOptions: 'Nothing to choose', optionsFailed: 'Choices could not be loaded', add: 'Add', remove: 'Remove', search: 'Number or name',
     error: {
+      cannot_take: 'This person may not do that task',
       required: 'Required', type: 'Wrong format', enum: 'Not one of the choices', const: 'Wrong value', format: 'Wrong format', pattern: 'Wrong format', minLength: 'Too short', maxLength: 'Too long', minimum: 'Too small', maximum: 'Too large',
       minItems: 'Too few', maxItems: 'Too many', uniqueItems: 'Has doubles', oneOf: 'Wrong value', anyOf: 'Wrong value', additionalProperties: 'Unknown field', not: 'Wrong value', oneNeeded: 'Fill one of these', other: 'Wrong',
     },

@@ -17,6 +17,12 @@ export default {
   offline: {
     title: '已断线 {time}', what: '电话仍可用, 输入存在本机, 连上后自动提交', next: '第 {n} 次重连, {s} 秒后', trying: '正在重连', now: '立即重连', stale: '数据停在 {time}',
   },
+  outage: {
+    part: { database: '数据库暂时不可用', cti: '电话系统断开', jobs: '后台任务暂停', broker: '消息服务断开' },
+    what: {
+      database: '通话不断, 输入存在本机, 恢复后可提交', cti: '工单照常; 来电不弹屏, 手工开单登记', jobs: '办理照常; 短信, 提醒和到期处理会晚', broker: '办理照常; 画面更新会慢',
+    },
+  },
   status: { number: '工号 {number}', extension: '分机 {extension}', up: '已连接', upMs: '已连接 {ms} ms', down: '未连接' },
   state: {
     failed: '没有取到', trace: '追踪号 {trace}', noPermission: '无权限', noPermissionWhy: '这一页不在你的角色范围内。', needs: '须有权限: {needs}。', whoGrants: '可批: {who}',
@@ -40,6 +46,7 @@ export default {
     saved: '草稿已存 {time}', savedLocal: '草稿存在本机 {time}', saving: '草稿待存', restored: '已恢复草稿 {time}', required: '必填', choose: '选择', none: '无', yes: '是', no: '否', more: '更多',
     problems: '{n} 项要改', noOptions: '没有可选项', optionsFailed: '选项没有取到', add: '添加', remove: '删除', search: '输入工号或姓名',
     error: {
+      cannot_take: '此人不能处理该任务',
       required: '必填', type: '格式不对', enum: '不在可选范围', const: '取值不对', format: '格式不对', pattern: '格式不对', minLength: '太短', maxLength: '太长', minimum: '太小', maximum: '太大',
       minItems: '太少', maxItems: '太多', uniqueItems: '有重复', oneOf: '取值不对', anyOf: '取值不对', additionalProperties: '多余的字段', not: '取值不对', oneNeeded: '至少填一项', other: '不对',
     },

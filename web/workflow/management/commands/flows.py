@@ -55,8 +55,10 @@ class Command(BaseCommand):
 
     def _check_one(self, folder: Path) -> int:
         folder = folder.resolve()
+        if not folder.is_dir():
+            return self._tell(folder.name, None, [Problem(folder.name, "no_folder", f"there is no folder {folder}")])
         try:
-            bundle = read_folder(folder.parent, folder.name)
+            bundle = read_folder(folder.parent, folder.name, shared=Path(settings.FLOWS_DIR))
         except DefinitionError as error:
             return self._tell(folder.name, None, error.problems)
         wrong = self._tell(folder.name, bundle, problems_of(bundle))

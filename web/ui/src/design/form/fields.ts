@@ -1,4 +1,4 @@
-import type { FormData, JsonSchema } from '@/api/types'
+import type { FormData, FormTask, JsonSchema, TaskDetail } from '@/api/types'
 import { activeParts, check, requiredNow, type Issue } from './check'
 
 export type Widget =
@@ -147,3 +147,6 @@ export function initial(schema: JsonSchema, given: FormData): FormData {
 }
 
 export const problems = (schema: JsonSchema, fields: Field[], data: FormData): Issue[] => check(schema, cleaned(fields, data))
+
+/** A step without a form is completed with nothing filled in. */
+export const withForm = (task: TaskDetail): FormTask => ({ ...task, form: task.form ?? { key: '', schema: { type: 'object', properties: {} } } })

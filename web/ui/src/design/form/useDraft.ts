@@ -1,6 +1,6 @@
 import { computed, onScopeDispose, ref, type Ref } from 'vue'
 import { api, ApiError } from '@/api/client'
-import type { FormData } from '@/api/types'
+import type { DraftSaved, FormData } from '@/api/types'
 import { serverNow } from '@/composables/clock'
 import { dropDraft, keepDraft } from './drafts'
 
@@ -31,7 +31,7 @@ export function useDraft(name: () => string, path: () => string | null, data: Re
     forServer = false
     sending = true
     try {
-      const answer = await api.put<{ at: string } | undefined>(target, { data: data.value })
+      const answer = await api.put<DraftSaved | undefined>(target, { data: data.value })
       serverAt.value = answer?.at ?? new Date(serverNow()).toISOString()
       if (!forServer) dirty.value = false
     } catch (error) {
@@ -73,5 +73,5 @@ export function useDraft(name: () => string, path: () => string | null, data: Re
     void flush()
   })
   const savedAt = computed(() => serverAt.value ?? localAt.value)
-  return { localAt, serverAt, savedAt, dirty, touched, flush, done, begin }
+  return { localAt, serverAt, savedAt, dirty, touched, keepHere, flush, done, begin }
 }

@@ -1,34 +1,10 @@
-import type { Card, FormData, Instant, JsonSchema } from '@/api/types'
+import type { Customer, FormData, JsonSchema } from '@/api/types'
 
-export const IDENTITIES = ['potential', 'first_visit', 'return_visit', 'partner_doctor', 'staff', 'industry', 'media', 'other']
-export const POPULATIONS = ['child', 'teenager', 'adult', 'elderly']
+export const IDENTITIES: Customer['identity'][] = ['potential', 'first_visit', 'return_visit', 'partner_doctor', 'staff', 'industry', 'government_media', 'other']
+export const POPULATIONS: NonNullable<Customer['population']>[] = ['child', 'teenager', 'adult', 'elderly']
 export const SEXES = ['male', 'female']
 /** Reasons for seeing what is masked; each look is written down with its reason. */
 export const REVEAL_REASONS = ['call_back', 'verify', 'delivery', 'complaint', 'other']
-
-/** The whole record; what is personal comes masked and is named in `masked`. */
-export interface Customer extends Card {
-  nickname: string | null
-  id_number: string | null
-  birth_date: string | null
-  population: string | null
-  occupation: string | null
-  wechat: string | null
-  email: string | null
-  address: string | null
-  province: string | null
-  city: string | null
-  source: string | null
-  history_note: string | null
-  preferences: string | null
-  insurance: string | null
-  numbers: { kind: string; number: string }[]
-  registered_at: Instant
-  version: number
-  may_change: boolean
-  masked: string[]
-}
-export interface OwnerChange { old_owner: string | null; new_owner: string | null; by: string; at: Instant; reason: string | null }
 
 const EDITABLE = ['name', 'nickname', 'sex', 'birth_date', 'identity', 'population', 'occupation', 'province', 'city', 'address', 'wechat', 'email', 'allergies', 'preferences', 'history_note'] as const
 

@@ -1,13 +1,19 @@
 import { describe, expect, it } from 'vitest'
-import type { CallView, Purpose, TicketRow } from '@/api/types'
+import type { CallView, Purpose, TicketDetail, TicketRow } from '@/api/types'
 import { finished, merge, openWork, ownTickets, purposeKeys, shownCall, workOfTicket } from './work'
 
 const call = (id: string, state: CallView['state'], ended: string | null = null): CallView => ({
   id, state, ended_at: ended, direction: 'in', muted: false, number: '', area: null, queue: null, called: '', started_at: '', answered_at: null, held_since: null, state_since: '',
   verified: false, card: null, candidates: [], open_tasks: [], tickets: [], purpose: null, history: null, reason: null,
 })
-const ticket = (number: string, task: string | null = null): TicketRow => ({ number, kind: 'consult', kind_title: { zh: '咨询', en: 'Inquiry' }, status: 'open', outcome: null, owner: null, opened_at: '', due_at: null, task })
-const say = (text: TicketRow['kind_title']) => (typeof text === 'string' ? text : text.zh)
+const ticket = (number: string): TicketRow => ({
+  number, kind: 'consult', kind_title: { zh: '咨询', en: 'Inquiry' }, purpose: null, source: null, status: 'open', state: 'open', outcome: null, customer_name: null, caller: null, vip: false,
+  owner: null, group: null, opened_at: '', due_at: null, closed_at: null, repeats: 1, instance: null,
+})
+const opened = (number: string, task: string): TicketDetail => ({
+  ...ticket(number), task, summary: null, opened_by: null, customer: null, call: null, calls: [], tasks: [], timeline: [], answers: [], can: [], returns: 0, urges: 0, former: null, merged_into: null,
+})
+const say = (text: TicketRow['kind_title']) => text.zh
 
 describe('work in a call', () => {
   it('shows the living call before an ended one, and the ended one until it is put away', () => {
@@ -30,14 +36,14 @@ describe('work in a call', () => {
   })
 
   it('keeps what the page knows when the row of the call comes again', () => {
-    const mine = merge([], [workOfTicket(ticket('T1', 'task1'), say)]).map((work) => ({ ...work, done: true }))
-    const again = merge(mine, [workOfTicket(ticket('T1'), say), workOfTicket(ticket('T2', 'task2'), say)])
+    const mine = merge([], [workOfTicket(opened('T1', 'task1'), say)]).map((work) => ({ ...work, done: true }))
+    const again = merge(mine, [workOfTicket(ticket('T1'), say), workOfTicket(opened('T2', 'task2'), say)])
     expect(again.map((work) => [work.key, work.task, work.done])).toEqual([['ticket:T1', 'task1', true], ['ticket:T2', 'task2', false]])
     expect(openWork(again).map((work) => work.key)).toEqual(['ticket:T2'])
   })
 
   it('is finished when the call ended and no form of it is open', () => {
-    const open = merge([], [workOfTicket(ticket('T1', 'task1'), say)])
+    const open = merge([], [workOfTicket(opened('T1', 'task1'), say)])
     expect(finished(call('a', 'ended'), open, null)).toBe(false)
     expect(finished(call('a', 'ended'), [], null)).toBe(true)
     expect(finished(call('a', 'talking'), [], null)).toBe(false)

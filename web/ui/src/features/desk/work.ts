@@ -31,9 +31,9 @@ export const workOfTicket = (ticket: TicketRow | TicketDetail, say: (text: Ticke
   key: `ticket:${ticket.number}`,
   kind: 'ticket',
   ticket: ticket.number,
-  task: ticket.task ?? null,
+  task: 'task' in ticket ? ticket.task : null,
   title: titleOf(ticket.kind_title, say),
-  instance: ticket.instance ?? null,
+  instance: ticket.instance,
   done: ticket.status === 'closed',
 })
 

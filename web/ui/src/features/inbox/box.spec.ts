@@ -4,7 +4,7 @@ import { append, belongs, compare, emptyBox, fold, type BoxState } from './box'
 
 const at = (minutes: number) => new Date(Date.UTC(2026, 10, 25, 8, minutes)).toISOString()
 const task = (id: number, change: Partial<TaskRow> = {}): TaskRow => ({
-  id: String(id), element: 'call', title: `Call back ${id}`, flow: { key: 'outbound_task', name: { zh: '外呼任务', en: 'Outbound' }, version: 1 }, ticket: null, customer: null, vip: false, priority: 3,
+  id: String(id), element: 'call', title: `Call back ${id}`, flow: { key: 'outbound_task', name: { zh: '外呼任务', en: 'Outbound' }, version: 1 }, instance: '1', business_key: 'ticket:T1', source: null, repeats: 1, ticket: null, customer: null, vip: false, priority: 3,
   created_at: at(0), due_at: at(60), remind_at: null, overdue_at: null, assignee: null, candidates: [], state: 'open', mine: false, claimable: true, can: ['claim'], undo_until: null, ended_at: null, ended_by: null, about: null, pos: 0, ...change,
 })
 const mine = (id: number, change: Partial<TaskRow> = {}) => task(id, { mine: true, claimable: false, assignee: { number: '1023', name: '张*丽' }, can: ['complete', 'return'], ...change })

@@ -20,7 +20,7 @@ const time = (instant: string | null) => (instant ? Date.parse(instant) : Number
 
 /** The server's order: open boxes by due time (none last), then age; finished ones latest first. */
 export function compare(box: TaskBox, a: TaskRow, b: TaskRow): number {
-  const byId = String(a.id).localeCompare(String(b.id), undefined, { numeric: true })
+  const byId = a.id.localeCompare(b.id, undefined, { numeric: true })
   if (box === 'done') return (time(b.ended_at) - time(a.ended_at) || 0) || -byId
   return (time(a.due_at) === time(b.due_at) ? 0 : time(a.due_at) - time(b.due_at)) || byId
 }
@@ -33,7 +33,7 @@ export function belongs(box: TaskBox, row: TaskRow): boolean | null {
   return null
 }
 
-const without = (rows: TaskRow[], id: string) => rows.filter((row) => String(row.id) !== String(id))
+const without = (rows: TaskRow[], id: string) => rows.filter((row) => row.id !== id)
 
 function put(state: BoxState, row: TaskRow): TaskRow[] {
   const rows = without(state.rows, row.id)

@@ -1,18 +1,11 @@
 import { defineStore } from 'pinia'
 import { computed, effectScope, ref, shallowRef, type EffectScope } from 'vue'
 import { api, asApiError, type ApiError } from '@/api/client'
-import type { Page, TaskBox, TaskCounts, TaskRow } from '@/api/types'
+import type { TaskBox, TaskPage, TaskRow } from '@/api/types'
 import { useTopic, type Topic } from '@/live/useTopic'
 import { append, emptyBox, fold, type BoxState, type Gone } from './box'
 
-type BoxPage = Page<TaskRow> & { counts: TaskCounts }
 const REREAD_MS = 400
-/** Ids are strings here, whatever the database counts with. */
-const asTask = (row: TaskRow): TaskRow => ({ ...row, id: String(row.id) })
-
-type Told = Omit<Gone, 'by'> & { by: Gone['by'] | string }
-/** "By" may be the bare 工号, or empty when the flow itself took the task. */
-const asGone = ({ id, by, code }: Told): Gone => ({ id: String(id), code, by: typeof by === 'string' ? (by ? { number: by, name: '' } : null) : by })
 
 /** The box that is shown, and the counters of all boxes; lives as long as the session. */
 export const useInbox = defineStore('inbox', () => {
@@ -33,9 +26,9 @@ export const useInbox = defineStore('inbox', () => {
   async function load() {
     const { box } = state.value
     const wanted = search.value.trim()
-    const page = await api.get<BoxPage>('/api/tasks', { box, search: wanted })
+    const page = await api.get<TaskPage>('/api/tasks', { box, search: wanted })
     if (box === state.value.box && wanted === search.value.trim()) {
-      state.value = { box, rows: page.results.map(asTask), next: page.next, counts: { ...state.value.counts, ...page.counts }, filtered: wanted !== '' }
+      state.value = { box, rows: page.results, next: page.next, counts: { ...state.value.counts, ...page.counts }, filtered: wanted !== '' }
       switching.value = false
       read.value += 1
     }
@@ -44,11 +37,10 @@ export const useInbox = defineStore('inbox', () => {
   const reload = () => topic.value?.reload() ?? Promise.resolve()
 
   function apply(event: string, data: unknown) {
-    const told = event === 'TaskChanged' ? asTask(data as TaskRow) : data
-    const folded = fold(state.value, event, told)
+    const folded = fold(state.value, event, data)
     state.value = folded.state
-    if (event === 'TaskGone') gone.value = asGone(data as Told)
-    if (event === 'TaskChanged') changed.value = told as TaskRow
+    if (event === 'TaskGone') gone.value = data as Gone
+    if (event === 'TaskChanged') changed.value = data as TaskRow
     if (folded.reread) {
       clearTimeout(later)
       later = setTimeout(() => void reload(), REREAD_MS)
@@ -84,8 +76,8 @@ export const useInbox = defineStore('inbox', () => {
     if (!next || paging) return
     paging = true
     try {
-      const page = await api.get<BoxPage>('/api/tasks', { box, search: search.value.trim(), cursor: next })
-      if (box === state.value.box && next === state.value.next) state.value = append(state.value, { results: page.results.map(asTask), next: page.next })
+      const page = await api.get<TaskPage>('/api/tasks', { box, search: search.value.trim(), cursor: next })
+      if (box === state.value.box && next === state.value.next) state.value = append(state.value, { results: page.results, next: page.next })
     } catch (error) {
       failed.value = asApiError(error)
     } finally {

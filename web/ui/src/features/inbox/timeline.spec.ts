@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import type { TimelineRow } from '@/api/types'
 import { taskToShow } from './ticket'
-import { timelineItems, type ToldRow } from './timeline'
+import { timelineItems } from './timeline'
 
-const row = (change: Partial<ToldRow>): ToldRow => ({ at: '2026-11-25T08:00:00Z', actor: null, auto: false, rule: null, action: 'completed', element: null, text: null, ...change })
-const words = { at: (at: string) => at.slice(11, 16), full: (at: string) => at, action: (name: string) => `<${name}>`, name: (one: ToldRow) => one.element ?? '', rule: (rule: { en: string }) => rule.en, reason: (text: string) => `(${text})`, to: (who: string) => `to ${who}`, automatic: 'auto' }
+const row = (change: Partial<TimelineRow>): TimelineRow => ({ at: '2026-11-25T08:00:00Z', actor: null, auto: false, rule: null, action: 'completed', element: null, name: null, text: null, facts: {}, ...change })
+const words = { at: (at: string) => at.slice(11, 16), full: (at: string) => at, action: (name: string) => `<${name}>`, name: (one: TimelineRow) => one.element ?? '', rule: (rule: { en: string }) => rule.en, reason: (text: string) => `(${text})`, to: (who: string) => `to ${who}`, automatic: 'auto' }
 
 describe('the timeline of a ticket', () => {
   it('says who did what, oldest first, and the rule behind an automatic act', () => {
@@ -31,11 +32,11 @@ describe('the timeline of a ticket', () => {
 })
 
 describe('the task a ticket page shows', () => {
-  const task = (id: number, change: object) => ({ id, mine: false, claimable: false, ...change }) as never
+  const task = (id: string, change: object) => ({ id, mine: false, claimable: false, ...change }) as never
   it('is the own one, then one to claim, then any open one', () => {
-    expect(taskToShow({ task: '4', tasks: [task(9, {})] })).toBe('4')
-    expect(taskToShow({ task: null, tasks: [task(1, {}), task(2, { claimable: true })] })).toBe('2')
-    expect(taskToShow({ task: null, tasks: [task(1, {})] })).toBe('1')
-    expect(taskToShow({ task: null })).toBe(null)
+    expect(taskToShow({ task: '4', tasks: [task('9', {})] })).toBe('4')
+    expect(taskToShow({ task: null, tasks: [task('1', {}), task('2', { claimable: true })] })).toBe('2')
+    expect(taskToShow({ task: null, tasks: [task('1', {})] })).toBe('1')
+    expect(taskToShow({ task: null, tasks: [] })).toBe(null)
   })
 })

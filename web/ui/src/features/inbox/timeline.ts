@@ -1,14 +1,11 @@
 import type { Bilingual, TimelineRow } from '@/api/types'
 import type { TimelineItem } from '@/design/Timeline.vue'
 
-/** A row as the server gives it: the element's name and further facts stand beside it. */
-export interface ToldRow extends TimelineRow { name?: Bilingual | null; facts?: Record<string, unknown> }
-
 export interface TimelineWords {
   at: (instant: string) => string
   full: (instant: string) => string
   action: (action: string) => string
-  name: (row: ToldRow) => string
+  name: (row: TimelineRow) => string
   rule: (rule: Bilingual) => string
   /** A coded reason in words; own words stay as they are. */
   reason: (text: string) => string
@@ -20,11 +17,11 @@ const COMING = 'will_fire'
 const KINDS: Record<string, TimelineItem['kind']> = { call: 'call', message: 'message', reminded: 'timer', overdue: 'timer', fired: 'timer', escalated: 'timer', [COMING]: 'timer' }
 
 /** What happened, oldest first, and behind it what the flow will do by itself, with the rule that says so. */
-export function timelineItems(rows: ToldRow[], words: TimelineWords): TimelineItem[] {
-  const rank = (row: ToldRow) => (row.action === COMING ? 1 : 0)
+export function timelineItems(rows: TimelineRow[], words: TimelineWords): TimelineItem[] {
+  const rank = (row: TimelineRow) => (row.action === COMING ? 1 : 0)
   // What an ending step took down with it (its reminders, its messages) says nothing of its own.
   return rows.filter((row) => !(row.auto && row.action === 'cancelled')).sort((a, b) => rank(a) - rank(b) || a.at.localeCompare(b.at)).map((row): TimelineItem => {
-    const receiver = [row.facts?.to, row.facts?.to_name].filter((part) => typeof part === 'string' && part).join(' ')
+    const receiver = [row.facts.to, row.facts.to_name].filter((part) => typeof part === 'string' && part).join(' ')
     return {
       at: words.at(row.at),
       title: words.full(row.at),

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { fold, levelOf, shapeOf, sorted, type Figures, type Floor, type FloorAgent } from './floor'
+import type { FloorAgent } from '@/api/types'
+import { fold, levelOf, shapeOf, sorted, type Floor } from './floor'
 
 const NOW = Date.UTC(2026, 10, 25, 14, 0, 0)
 const ago = (seconds: number) => new Date(NOW - seconds * 1000).toISOString()
-const agent = (number: string, change: Partial<FloorAgent> = {}): FloorAgent => ({ number, name: number, group: { key: 'booking', name: 'Booking' }, state: 'ready', reason: null, since: ago(60), call: null, ...change })
-const call = (state: string, seconds: number) => ({ id: 'c', number: '138****1234', customer: null, state, since: ago(seconds) })
-const floor = (agents: FloorAgent[]): Floor => ({ figures: { waiting: 1, talking: 0 } as Figures, agents, queue: [] })
+const agent = (number: string, change: Partial<FloorAgent> = {}): FloorAgent => ({ number, name: number, group: { key: 'booking', name: { zh: '预约', en: 'Booking' } }, state: 'ready', reason: null, since: ago(60), planned_until: null, wrap_up_until: null, call: null, ...change })
+const call = (state: NonNullable<FloorAgent['call']>['state'], seconds: number) => ({ id: 'c', number: '138****1234', customer: null, direction: 'in', state, since: ago(seconds) })
+const floor = (agents: FloorAgent[]): Floor => ({ figures: { waiting: 1, talking: 0 } as Floor['figures'], agents, queue: [] })
 
 describe('the floor', () => {
   it('puts exceptions on top, then who is in a state the longest, signed out last', () => {

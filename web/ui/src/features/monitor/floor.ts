@@ -1,25 +1,8 @@
-import type { Instant, Named, QueueRow } from '@/api/types'
+import type { FloorAgent, Floor as FloorAnswer, Instant } from '@/api/types'
 import type { AgentShape } from '@/design/AgentStateTag.vue'
 
-export interface FloorCall { id: string; number: string; customer: string | null; state: string; since: Instant; purpose?: string | null; vip?: boolean }
-export interface FloorAgent { number: string; name: string; group: Named | null; state: string; reason: string | null; since: Instant | null; call: FloorCall | null }
-export interface Figures {
-  waiting: number
-  longest_wait_since: Instant | null
-  talking: number
-  ringing: number
-  ready: number
-  acw: number
-  rest: number
-  not_ready: number
-  offered_today: number
-  answered_today: number
-  abandoned_today: number
-  tasks_open: number
-  tasks_overdue: number
-  tasks_soon: number
-}
-export interface Floor { figures: Figures; agents: FloorAgent[]; queue: QueueRow[] }
+/** What is shown; the live pairs are for the topic. */
+export type Floor = Omit<FloorAnswer, 'live'>
 export interface Folded { floor: Floor; reread: boolean }
 
 /** Folds one event of the topic `floor`. Events that carry the row or the figures are taken as they are, others ask for a fresh read. */
@@ -32,18 +15,18 @@ export function fold(floor: Floor, event: string, data: unknown): Folded {
     return { floor: { ...floor, agents: [...others, agent].sort((a, b) => a.number.localeCompare(b.number)) }, reread: false }
   }
   if (event === 'FiguresChanged') {
-    const figures = (facts.figures ?? facts) as Partial<Figures>
+    const figures = (facts.figures ?? facts) as Partial<Floor['figures']>
     if (figures.waiting === undefined) return { floor, reread: true }
     return { floor: { ...floor, figures: { ...floor.figures, ...figures } }, reread: false }
   }
-  if (event === 'QueueChanged' && Array.isArray(facts.results)) return { floor: { ...floor, queue: facts.results as QueueRow[] }, reread: false }
+  if (event === 'QueueChanged' && Array.isArray(facts.results)) return { floor: { ...floor, queue: facts.results as Floor['queue'] }, reread: false }
   return { floor, reread: true }
 }
 
 const REST = new Set(['rest', 'lunch', 'meal', 'break'])
 
 export function shapeOf(agent: FloorAgent): AgentShape {
-  if (agent.call && agent.call.state !== 'ended') {
+  if (agent.call) {
     if (agent.call.state === 'ringing') return 'ring'
     return agent.call.state === 'held' ? 'hold' : 'talk'
   }
@@ -60,7 +43,7 @@ const LIMITS: Partial<Record<AgentShape, { soon?: number; over?: number }>> = {
 }
 export type Level = 'over' | 'soon' | 'plain'
 
-export const sinceOf = (agent: FloorAgent): Instant | null => (agent.call && agent.call.state !== 'ended' ? agent.call.since : agent.since)
+export const sinceOf = (agent: FloorAgent): Instant | null => (agent.call ? agent.call.since : agent.since)
 
 export function levelOf(agent: FloorAgent, atMs: number): Level {
   const since = sinceOf(agent)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { batches, deadline, loadOf, shares, spread, type Load } from './rules'
+import { ableToAll, batches, deadline, loadOf, portions, shares, spread, type Load } from './rules'
 
 const person = (number: string, open: number): Load => ({ number, name: `agent ${number}`, open, overdue: 0 })
 const ids = (n: number) => Array.from({ length: n }, (_, i) => `t${i}`)
@@ -22,6 +22,12 @@ describe('reassigning overdue tasks by load', () => {
 
   it('leaves a task alone when nobody else is there', () => {
     expect(spread(['t0'], [person('1050', 1)], new Map([['t0', '1050']])).size).toBe(0)
+  })
+
+  it('offers only those who can do every chosen task, asked for in portions', () => {
+    expect(portions(ids(401)).map((part) => part.length)).toEqual([200, 200, 1])
+    expect(ableToAll([[person('1', 0), person('2', 0)], [person('2', 0), person('3', 0)]]).map((one) => one.number)).toEqual(['2'])
+    expect(ableToAll([])).toEqual([])
   })
 
   it('sends one call per receiver', () => {

@@ -1,7 +1,7 @@
-import type { Instant } from '@/api/types'
+import type { Instant, Load as LoadRow } from '@/api/types'
 
-/** Open tasks of one person. */
-export interface Load { number: string; name: string; open: number; overdue: number; state?: string | null; group?: string | null }
+/** Open tasks of one person; state and group only where the server says. */
+export type Load = Pick<LoadRow, 'number' | 'name' | 'open' | 'overdue'> & Partial<LoadRow>
 /** What the person would hold after the act. */
 export interface Share extends Load { plus: number; minus: number }
 
@@ -46,11 +46,18 @@ export function shares(people: Load[], plan: Map<string, string>, owners: Map<st
   return people.map((one) => ({ ...one, plus: plus.get(one.number) ?? 0, minus: minus.get(one.number) ?? 0 }))
 }
 
-/** A plan as the calls that carry it out: one per receiver. */
+/** The server takes this many tasks in one request. */
+const MOST = 200
+export const portions = (ids: string[]): string[][] => Array.from({ length: Math.ceil(ids.length / MOST) }, (_, part) => ids.slice(part * MOST, (part + 1) * MOST))
+
+/** Those who are in every one of the lists. */
+export const ableToAll = (lists: Load[][]): Load[] => (lists[0] ?? []).filter(({ number }) => lists.every((list) => list.some((one) => one.number === number)))
+
+/** A plan as the calls that carry it out: one per receiver and portion. */
 export function batches(plan: Map<string, string>): { assignee: string; ids: string[] }[] {
   const byReceiver = new Map<string, string[]>()
   for (const [id, to] of plan) byReceiver.set(to, [...(byReceiver.get(to) ?? []), id])
-  return [...byReceiver].map(([assignee, ids]) => ({ assignee, ids }))
+  return [...byReceiver].flatMap(([assignee, ids]) => portions(ids).map((part) => ({ assignee, ids: part })))
 }
 
 /** New deadline, `minutes` from `nowMs`, on the full minute. */

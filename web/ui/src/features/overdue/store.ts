@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, effectScope, ref, shallowRef, type EffectScope } from 'vue'
 import { api } from '@/api/client'
-import type { Page, TaskCounts, TaskRow } from '@/api/types'
+import type { TaskPage, TaskRow } from '@/api/types'
 import { useTopic, type Topic } from '@/live/useTopic'
 
 const REREAD_MS = 600
@@ -20,16 +20,16 @@ export const useOverdue = defineStore('overdue', () => {
   async function load() {
     const all: TaskRow[] = []
     let cursor: string | null = null
-    let first: (Page<TaskRow> & { counts: TaskCounts }) | null = null
+    let first: TaskPage | null = null
     // «Select all» must mean all: read every page, some hundred rows at most on a bad day.
     do {
-      const page: Page<TaskRow> & { counts: TaskCounts } = await api.get('/api/tasks', { box: 'overdue', size: 200, cursor })
+      const page: TaskPage = await api.get<TaskPage>('/api/tasks', { box: 'overdue', size: 200, cursor })
       first ??= page
-      all.push(...page.results.map((row) => ({ ...row, id: String(row.id) })))
+      all.push(...page.results)
       cursor = page.next
     } while (cursor && all.length < 1_000)
     rows.value = all
-    count.value = Math.max(first.counts?.overdue ?? 0, all.length)
+    count.value = Math.max(first.counts.overdue, all.length)
     return first
   }
   const reload = () => topic.value?.reload() ?? Promise.resolve()

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { asQuery, exportAddress, filterSchema, startValues, type Param } from './report'
+import type { ReportParam } from '@/api/types'
+import { asQuery, exportAddress, filterSchema, startValues } from './report'
 
-const params: Param[] = [
-  { name: 'period', kind: 'period', title: { zh: '日期', en: 'Period' }, default: 7 },
+const params: ReportParam[] = [
+  { name: 'period', kind: 'period', title: { zh: '日期', en: 'Period' }, choices: [], default: 7 },
   { name: 'outcome', kind: 'choice', title: { zh: '结果', en: 'Outcome' }, choices: ['answered', 'abandoned'], default: null },
-  { name: 'queue', kind: 'text', title: { zh: '队列', en: 'Queue' } },
+  { name: 'queue', kind: 'text', title: { zh: '队列', en: 'Queue' }, choices: [], default: null },
 ]
 
 describe('filters of a report', () => {

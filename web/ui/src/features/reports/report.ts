@@ -1,15 +1,10 @@
-import type { Bilingual, FormData, JsonSchema } from '@/api/types'
+import type { Bilingual, FormData, JsonSchema, ReportParam } from '@/api/types'
 import type { Query } from '@/api/client'
-
-export interface Param { name: string; kind: string; title: Bilingual; choices?: string[]; default?: unknown }
-export interface Catalogued { name: string; title: Bilingual; params: Param[] }
-export interface ReportColumn { key: string; title: Bilingual; kind: string }
-export interface Table { columns: ReportColumn[]; rows: unknown[][]; next: string | null }
 
 interface Words { say: (text: Bilingual) => string; code: (key: string) => string; from: (title: string) => string; to: (title: string) => string }
 
 /** The filters of a report as a form: a period is two dates, a choice a select, everything else text. */
-export function filterSchema(params: Param[], words: Words): JsonSchema {
+export function filterSchema(params: ReportParam[], words: Words): JsonSchema {
   const properties: Record<string, JsonSchema> = {}
   for (const param of params) {
     const title = words.say(param.title)
@@ -17,7 +12,7 @@ export function filterSchema(params: Param[], words: Words): JsonSchema {
       properties[`${param.name}_from`] = { type: 'string', format: 'date', title: words.from(title), 'x-ui': { widget: 'date' } }
       properties[`${param.name}_to`] = { type: 'string', format: 'date', title: words.to(title), 'x-ui': { widget: 'date' } }
     } else if (param.kind === 'choice') {
-      properties[param.name] = { type: 'string', title, oneOf: (param.choices ?? []).map((one) => ({ const: one, title: words.code(one) })), 'x-ui': { widget: 'select' } }
+      properties[param.name] = { type: 'string', title, oneOf: param.choices.map((one) => ({ const: one, title: words.code(one) })), 'x-ui': { widget: 'select' } }
     } else {
       properties[param.name] = { type: 'string', title, maxLength: 80, 'x-ui': { widget: 'text' } }
     }
@@ -28,7 +23,7 @@ export function filterSchema(params: Param[], words: Words): JsonSchema {
 const day = (date: Date) => `${date.getFullYear()}-${String(date.getMonth() + 1).padStart(2, '0')}-${String(date.getDate()).padStart(2, '0')}`
 
 /** What the filters start with: a period covers its default number of days up to today. */
-export function startValues(params: Param[], nowMs: number): FormData {
+export function startValues(params: ReportParam[], nowMs: number): FormData {
   const values: FormData = {}
   for (const param of params) {
     if (param.kind === 'period') {

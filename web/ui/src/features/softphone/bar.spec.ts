@@ -5,8 +5,8 @@ import { barOf, faceOf, type Face } from './bar'
 const T0 = Date.UTC(2026, 10, 25, 9, 0, 0)
 const at = (seconds: number) => new Date(T0 + seconds * 1000).toISOString()
 const phone = (facts: Partial<PhoneState> = {}): PhoneState => ({
-  state: 'ready', reason: null, since: at(0), planned_until: null, wrap_up_until: null, wrap_up_extended: false, signed_in: [], skills: [],
-  reasons: [{ key: 'meeting', kind: 'not_ready', title: { zh: '会议', en: 'Meeting' }, minutes: null }, { key: 'lunch', kind: 'rest', title: { zh: '午餐', en: 'Lunch' }, minutes: 30 }],
+  state: 'ready', reason: null, since: at(0), planned_until: null, wrap_up_until: null, wrap_up_extended: false, after_call: null, signed_in: [], skills: [],
+  reasons: [{ key: 'meeting', kind: 'not_ready', title: { zh: '会议', en: 'Meeting' }, minutes: 30 }, { key: 'lunch', kind: 'rest', title: { zh: '午餐', en: 'Lunch' }, minutes: 30 }],
   ...facts,
 })
 const call = (facts: Partial<CallView> = {}): CallView => ({

@@ -2,7 +2,7 @@ import { defineStore } from 'pinia'
 import { ref, watch } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { api } from '@/api/client'
-import type { Command } from '@/api/types'
+import type { Command, Sent } from '@/api/types'
 import { useErrorText } from '@/composables/errors'
 import { toast } from '@/composables/toast'
 import { usePhone } from '@/live/phone'
@@ -31,7 +31,7 @@ export const useCommands = defineStore('softphone', () => {
     const before = stamp(current(callId))
     pending.value = { command: '', call: callId, verb, sentAt: Date.now(), before }
     try {
-      const { command } = await api.post<{ command: string }>(`/api/telephony/calls/${callId}/${path}`)
+      const { command } = await api.post<Sent>(`/api/telephony/calls/${callId}/${path}`)
       if (pending.value) pending.value = { ...pending.value, command }
       setTimeout(() => void look(command), SILENT_MS)
     } catch (error) {

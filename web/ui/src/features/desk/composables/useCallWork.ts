@@ -1,10 +1,11 @@
 import { computed, onScopeDispose, ref, watch, type Ref } from 'vue'
 import { api, ApiError } from '@/api/client'
-import type { CallView, Card, Completed, InstanceView, Person, TaskDetail, TaskRow, TicketDetail } from '@/api/types'
+import type { CallView, Card, Completed, FormTask, InstanceView, Person, TaskDetail, TaskRow, TicketDetail } from '@/api/types'
 import { say } from '@/app/i18n'
 import { useErrorText } from '@/composables/errors'
 import { useResource } from '@/composables/resource'
 import { toast } from '@/composables/toast'
+import { withForm } from '@/design/form/fields'
 import { live } from '@/live/socket'
 import { merge, openWork, ownTickets, workOfTask, workOfTicket, type Work } from '../work'
 
@@ -24,15 +25,15 @@ export function useCallWork(call: Ref<CallView | null>, taken: (error: ApiError)
   const chosen = computed<Work | null>(() => works.value.find((work) => work.key === chosenKey.value) ?? null)
   const open = computed(() => openWork(works.value))
 
-  const task = useResource<TaskDetail | null>(async (signal) => {
+  const task = useResource<FormTask | null>(async (signal) => {
     const id = chosen.value?.task
-    return id ? api.get<TaskDetail>(`/api/tasks/${id}`, {}, { signal }) : null
+    return id ? withForm(await api.get<TaskDetail>(`/api/tasks/${id}`, {}, { signal })) : null
   }, { immediate: false })
   const instance = useResource<{ view: InstanceView; xml: string } | null>(async (signal) => {
     const id = task.data.value?.instance ?? chosen.value?.instance
     if (!id) return null
     const view = await api.get<InstanceView>(`/api/instances/${id}`, {}, { signal })
-    return { view, xml: await api.text(view.xml_url || `/api/instances/${id}/diagram`) }
+    return { view, xml: await api.text(view.xml_url) }
   }, { immediate: false })
 
   function put(work: Work) {
@@ -89,7 +90,7 @@ export function useCallWork(call: Ref<CallView | null>, taken: (error: ApiError)
 
   function completed(answer: Completed) {
     if (!chosen.value) return
-    const mine = answer.next.find((next) => next.mine && next.ticket !== null && next.ticket === chosen.value?.ticket && String(next.id) !== String(chosen.value?.task))
+    const mine = answer.next.find((next) => next.mine && next.ticket !== null && next.ticket === chosen.value?.ticket && next.id !== chosen.value?.task)
     put({ ...chosen.value, task: mine?.id ?? chosen.value.task, done: !mine })
     const next = open.value[0]
     if (!mine && next) void choose(next)
@@ -106,7 +107,7 @@ export function useCallWork(call: Ref<CallView | null>, taken: (error: ApiError)
   /** The flow went on to a further form for the same person: show it in its place, unless something else is being typed. */
   function goOn(row: TaskRow) {
     const work = works.value.find((one) => one.ticket !== null && one.ticket === row.ticket && one.done)
-    if (work && row.mine && row.state === 'open' && !row.undo_until && String(row.id) !== String(work.task)) put({ ...work, task: row.id, done: false })
+    if (work && row.mine && row.state === 'open' && !row.undo_until && row.id !== work.task) put({ ...work, task: row.id, done: false })
   }
 
   // The own inbox says at once when a task went to somebody else; what was typed stays in view.
@@ -117,7 +118,7 @@ export function useCallWork(call: Ref<CallView | null>, taken: (error: ApiError)
       if (event === 'TaskChanged') return goOn(data as TaskRow)
       const { id, code, by } = (data ?? {}) as { id?: string; code?: string; by?: Person | null }
       const current = task.data.value
-      if (event !== 'TaskGone' || !current || String(id) !== String(current.id) || chosen.value?.done) return
+      if (event !== 'TaskGone' || !current || id !== current.id || chosen.value?.done) return
       if (code === 'reassigned' || code === 'task_taken' || code === 'taken_in_call') taken(new ApiError(409, code, {}, null, { by }))
     },
   })

@@ -3,19 +3,23 @@ import { createPinia, setActivePinia } from 'pinia'
 import { createRouter, createMemoryHistory } from 'vue-router'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { TaskDetail } from '@/api/types'
-import { i18n } from '@/app/i18n'
+import { addMessages, i18n } from '@/app/i18n'
 import { useElement } from '@/design/element'
 import { wipeDrafts } from '@/design/form/drafts'
+import en from '../locales/en.json'
+import zh from '../locales/zh-CN.json'
 import { useInbox } from '../store'
 import TaskWork from './TaskWork.vue'
+
+addMessages({ 'zh-CN': { inbox: zh }, en: { inbox: en } })
 
 const wu = { number: '1024', name: '吴志强' }
 const zhang = { number: '1023', name: '张晓丽' }
 const task = (facts: Partial<TaskDetail> = {}): TaskDetail => ({
-  id: '7', element: 'O4_call', title: '执行外呼', flow: { key: 'outbound_task', name: '外呼任务', version: 1 }, ticket: null, customer: null, vip: false, priority: 3, created_at: '2026-11-25T01:00:00Z',
+  id: '7', element: 'O4_call', title: '执行外呼', flow: { key: 'outbound_task', name: { zh: '外呼任务', en: 'Outbound' }, version: 1 }, business_key: 'ticket:T1', repeats: 1, ticket: null, customer: null, vip: false, priority: 3, created_at: '2026-11-25T01:00:00Z',
   due_at: null, remind_at: null, overdue_at: null, assignee: wu, candidates: [], state: 'open', mine: true, claimable: false, can: ['complete'], undo_until: null, ended_at: null, ended_by: null, about: null, pos: 1,
   form: { key: 'outbound_task.call', schema: { type: 'object', required: ['note'], properties: { note: { title: '备注', type: 'string' } } } },
-  data: {}, draft: null, former_draft: null, submission: null, instance: '', viewers: [], source: null, ...facts,
+  data: {}, draft: null, former_draft: null, submission: null, instance: '', viewers: [], brief: [], source: null, ...facts,
 })
 let server: TaskDetail | null
 
@@ -87,5 +91,31 @@ describe('the task on the screen, when a snapshot swallowed the event', () => {
     await listIsRead()
     expect(offers('complete')).toBe(true)
     expect((wrapper.find('[data-testid=field-note]').element as HTMLInputElement).value).toBe('改约')
+  })
+})
+
+describe('colleagues who look at the same task', () => {
+  it('are named with number and since when, in one line that is read out politely', async () => {
+    const { wrapper } = await shown({ viewers: [{ ...zhang, since: new Date(2026, 10, 25, 14, 2).toISOString() }] })
+    const line = wrapper.find('[data-testid=task-viewers]')
+    expect(line.text()).toMatch(/1023 张晓丽 \(.*14:02 起\) 正在看本任务/)
+    expect(line.element.closest('[aria-live=polite]')).not.toBeNull()
+  })
+
+  it('are not mentioned when nobody looks', async () => {
+    const { wrapper } = await shown()
+    expect(wrapper.find('[data-testid=task-viewers]').exists()).toBe(false)
+  })
+})
+
+describe('what earlier steps left for who does the task', () => {
+  it('stands above the form, in the language of the reader', async () => {
+    const brief = [
+      { name: 'entry_point', title: { zh: '切入点', en: 'Entry point' }, value: { zh: '复诊提醒', en: '复诊提醒' } },
+      { name: 'questionnaire', title: { zh: '问卷', en: 'Questionnaire' }, value: { zh: '复诊回访', en: 'Follow-up visit' } },
+    ]
+    const { wrapper } = await shown({ brief })
+    expect(wrapper.find('[data-testid=brief-entry_point]').text()).toBe('切入点复诊提醒')
+    expect(wrapper.find('[data-testid=brief-questionnaire]').text()).toBe('问卷复诊回访')
   })
 })

@@ -1,10 +1,11 @@
 import { computed, type Ref } from 'vue'
 import { useI18n } from 'vue-i18n'
+import type { TimelineRow } from '@/api/types'
 import { say } from '@/app/i18n'
 import { useTime } from '@/composables/time'
-import { timelineItems, type ToldRow } from '../timeline'
+import { timelineItems } from '../timeline'
 
-export function useTimeline(rows: Ref<ToldRow[]>) {
+export function useTimeline(rows: Ref<TimelineRow[]>) {
   const { t, te } = useI18n()
   const { shortTime, fullTime } = useTime()
   /** "code" or "code: own words". */

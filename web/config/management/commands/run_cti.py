@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from web.config import checks
 from web.telephony.runner import Runner
 
 
@@ -14,6 +15,7 @@ class Command(BaseCommand):
     help = "Act on the PBX in the foreground (full stack). A second one waits until the first is gone."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        checks.may_start()
         asyncio.run(self._run())
 
     async def _run(self) -> None:
