@@ -312,7 +312,8 @@ class FlowRow(s.Serializer):
     key = s.CharField()
     name = BilingualName()
     version = s.IntegerField()
-    startable = s.BooleanField()
+    startable = s.BooleanField(help_text="by hand")
+    why_not = s.ChoiceField(["message", "called"], allow_null=True)
     description = s.CharField(allow_blank=True)
 
 

@@ -269,7 +269,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Start any deployed flow without a call (X-01: a flow needs no code to be started). */
+        /** @description Start a deployed flow without a call (X-01: a flow needs no code to be started), unless a message starts it. */
         post: operations["flows_start"];
         delete?: never;
         options?: never;
@@ -699,7 +699,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** @description What was typed so far. Kept for one who has, had or may take the task. */
+        /** @description What was typed so far. Kept for one who has, had or may take the task; who lost it and all sight of it is told who has it. */
         put: operations["tasks_draft"];
         post?: never;
         delete?: never;
@@ -1470,7 +1470,10 @@ export interface components {
             key: string;
             name: components["schemas"]["BilingualName"];
             version: number;
+            /** @description by hand */
             startable: boolean;
+            /** @enum {string|null} */
+            why_not: "message" | "called" | null;
             description: string;
         };
         FlowTimer: {
@@ -1824,7 +1827,13 @@ export interface components {
             group?: string | null;
             /** Format: date-time */
             due_at?: string | null;
-            reason: string;
+            /** @enum {string} */
+            reason: "absent" | "overloaded" | "skill" | "extension" | "resolved" | "other";
+            /**
+             * @description in own words; sealed
+             * @default
+             */
+            note: string;
         };
         ReassignResult: {
             id: string;
@@ -3363,6 +3372,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["DraftSaved"];
                 };
+            };
+            /** @description as tasks_complete; the draft is kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
