@@ -29,11 +29,18 @@ def test_every_installation_starts_with_roles_and_only_codes_that_exist():
         (
             "agent",
             {"tickets.open", "customers.register", "customers.reveal", "telephony.dial"},
-            {"tasks.reassign", "routing.approve", "telephony.floor", "customers.view_all", "announcements.publish"},
+            {
+                "tasks.reassign",
+                "routing.approve",
+                "telephony.floor",
+                "telephony.extend_wrap_up",
+                "customers.view_all",
+                "announcements.publish",
+            },
         ),
         (
             "team_leader",
-            {"tasks.reassign", "routing.approve", "telephony.floor"},
+            {"tasks.reassign", "routing.approve", "telephony.floor", "telephony.extend_wrap_up"},
             {"customers.view_all", "customers.assign", "workflow.incidents"},
         ),
         (

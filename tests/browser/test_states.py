@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -118,6 +120,43 @@ def test_without_a_line_the_screen_says_so_and_typing_goes_on(cast: Cast) -> Non
     expect(zhang.sees("offline")).to_be_hidden(timeout=15_000)
     zhang.page.reload()
     expect(zhang.sees("field-content")).to_have_value("断线时也在打字")
+    zhang.has_nothing_to_complain_about()
+
+
+@contextmanager
+def locked_database(product: Product) -> Iterator[None]:
+    """Somebody has the write lock of the product's database and does not let go."""
+    other = sqlite3.connect(product.data / "zuoxi.sqlite3", timeout=5, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+@pytest.mark.req("X-10", "X-20")
+def test_while_the_database_is_locked_the_screen_names_it_and_the_typing_is_kept(cast: Cast, product: Product) -> None:
+    zhang = cast.person("1023").opened_session()
+    ticket = zhang.tells("tickets", {"purpose": "consult", "relation": "self", "identity": "potential"})
+    zhang.goes_to(f"/inbox?task={ticket['task']}")
+    expect(zhang.sees("field-content")).to_be_visible()
+    zhang.chooses("question_class", "医保")
+    zhang.fills("content", "数据库锁住前")
+    with locked_database(product):
+        zhang.page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")  # looks away and back
+        expect(zhang.sees("outage")).to_contain_text("数据库暂时不可用", timeout=8_000)
+        expect(zhang.sees("outage")).to_contain_text("输入存在本机")
+        expect(zhang.sees("line")).to_have_text("数据库暂时不可用")
+        zhang.types(", 锁住时也在打字")
+        expect(zhang.sees("field-content")).to_have_value("数据库锁住前, 锁住时也在打字")
+    expect(zhang.sees("outage")).to_be_hidden(timeout=8_000)
+    expect(zhang.sees("line")).to_contain_text("已连接")
+    expect(zhang.sees("field-content")).to_have_value("数据库锁住前, 锁住时也在打字")
+    zhang.ticks("solved")
+    zhang.fills("answer", "带医保卡")
+    zhang.presses("Alt+Enter")
+    expect(zhang.sees("toast-act")).to_be_visible()
     zhang.has_nothing_to_complain_about()
 
 

@@ -10,8 +10,9 @@ import pytest
 from django.conf import settings as live_settings
 from django.contrib.auth.hashers import check_password, identify_hasher, make_password
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from web.config import logging as product_logging
 from web.config import pages, rest, security
@@ -165,3 +166,21 @@ def test_json_carries_instants_in_utc_and_refuses_what_is_no_data() -> None:
 )
 def test_no_phone_or_identity_number_reaches_the_log(said: str, kept: str) -> None:
     assert product_logging.without_numbers(None, "info", {"event": said})["event"] == kept
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [(OperationalError("database is locked"), 503, "database_unavailable"), (KeyError("x"), 500, "server_error")],
+)
+def test_what_breaks_around_the_views_is_told_in_the_apis_own_shape(
+    db: None, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, code: str
+) -> None:
+    """The session is written after the view is done: there too a locked database is a 503, no page of HTML."""
+
+    def breaks(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("web.config.security.SessionLife.__call__", breaks)
+    answer = Client(raise_request_exception=False).get("/api/session")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.json()["trace"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.calls.cast import LI, STRANGER, a_customer, a_queue, an_agent, reasons
+from tests.calls.cast import LI, STRANGER, a_customer, a_queue, a_role, an_agent, reasons
 from tests.telephony.rig import Rig, state_of
 from web.accounts.models import AccessGrant
 from web.agents.models import AgentProfile, StateSpan
 from web.calls.models import Call, Command
-from web.common.errors import DomainError
+from web.common.errors import DomainError, NotAllowed
+from web.common.models import AuditRow
 from web.customers import services as customers
 from web.jobs.models import Job
 from web.routing import services as routing
@@ -236,6 +237,7 @@ def test_wrap_up_is_extended_once_and_ended_early(rig):
     call = rig.rings()
     rig.does(services.click, alice.user, call.pk, "answer")
     rig.does(services.click, alice.user, call.pk, "hang-up")
+    a_role("agent", "telephony.extend_wrap_up")
     rig.does(services.wrap_up, alice.user, action="extend")
     alice.refresh_from_db()
     assert (alice.wrap_up_until - rig.now()).total_seconds() == 60 and alice.wrap_up_extended
@@ -244,7 +246,22 @@ def test_wrap_up_is_extended_once_and_ended_early(rig):
     rig.forward(7)
     rig.does(services.wrap_up, alice.user, action="end")
     assert state_of(alice) == READY
-    assert call.legs.get().acw_ms == 7_000
+    assert (call.legs.get().acw_ms, call.legs.get().acw_extensions) == (7_000, 1)
+    assert AuditRow.objects.filter(action="agent.wrap_up_extended", actor="1001").count() == 1
+
+
+@pytest.mark.req("S-07")
+def test_wrap_up_is_extended_only_by_who_may(rig):
+    a_queue()
+    alice = ready(rig, "1001")
+    call = rig.rings()
+    rig.does(services.click, alice.user, call.pk, "answer")
+    rig.does(services.click, alice.user, call.pk, "hang-up")
+    with pytest.raises(NotAllowed) as refusal:
+        services.wrap_up(alice.user, action="extend")
+    assert refusal.value.facts["needs"] == "telephony.extend_wrap_up"
+    assert not Command.objects.filter(name="wrap_up_extend").exists()
+    assert (state_of(alice), call.legs.get().acw_extensions) == (ACW, 0)
 
 
 @pytest.mark.req("A-57", "S-10")

@@ -43,11 +43,40 @@ def prepare() -> None:
     from django.core.management import call_command
 
     from tests.workflow.cast import Cast, start
+    from web.jobs import services as jobs
 
     call_command("migrate", verbosity=0)
     cast = Cast()
     start("errand", cast.ann, key="ticket:E")
     start("late", cast.ann, key="ticket:L")
+    somebody_talks()
+    jobs.sweep()
+
+
+def somebody_talks() -> None:
+    """A call that an agent answered stands in the rows, and the process that knew of it is gone with its PBX."""
+    from tests.calls.cast import a_queue
+    from tests.telephony.rig import Rig
+    from tests.telephony.test_calls import ready
+    from web.telephony import services
+
+    rig = Rig()
+    a_queue()
+    alice = ready(rig, "7001")
+    rig.does(services.click, alice.user, rig.rings().pk, "answer")
+    rig.kill(rig.runner)
+    at()
+
+
+def take_up_the_telephone() -> None:
+    """A CTI process starts on a PBX that has no call."""
+    from cti.clock import HandClock
+    from tests.telephony.rig import Rig
+
+    rig = Rig(clock=HandClock(START + timedelta(seconds=20)))
+    rig.forward(1)
+    rig.close()
+    at()
 
 
 def complete() -> str:
@@ -75,11 +104,27 @@ def work() -> None:
 def recover() -> None:
     from web.jobs import services as jobs
 
+    take_up_the_telephone()
     (sent_file().parent / "answer").write_text(complete(), encoding="utf-8")
     for minutes in (1, 3, 5, 7, 9):
         at(hours=1, minutes=minutes)
         jobs.sweep()
         jobs.sweep()
+
+
+def report_calls() -> list[dict]:
+    """Each call in the rows, who talked in it, and whether anything of it still stands."""
+    from web.calls.models import Call
+
+    return [
+        {
+            "is_open": call.ended_at is None or call.legs.filter(ended_at=None).exists(),
+            "outcome": call.outcome,
+            "ended_by": [event.facts["cause"] for event in call.events.filter(kind="CallCleared")],
+            "agents": [(leg.agent.state, leg.agent.voice_load) for leg in call.legs.select_related("agent")],
+        }
+        for call in Call.objects.order_by("pk")
+    ]
 
 
 def report() -> dict:
@@ -107,6 +152,7 @@ def report() -> dict:
             "gapless": numbers == list(range(1, len(numbers) + 1)) and instance.last_seq == len(numbers),
             "fired": History.objects.filter(instance=instance, action="fired").count(),
         }
+    found["calls"] = report_calls()
     found["submissions"] = Submission.objects.filter(is_undone=False).count()
     found["answers"] = [row.data for row in Submission.objects.all()]
     found["effects"] = list(OutboundEffect.objects.values_list("state", flat=True))
@@ -114,6 +160,11 @@ def report() -> dict:
     found["incidents"] = Incident.objects.count()
     found["sent"] = sent_file().read_text(encoding="utf-8").split() if sent_file().exists() else []
     return found
+
+
+def tell_calls() -> None:
+    """Before anything is killed the call is open, and its agent is busy with it."""
+    assert [(call["is_open"], call["agents"]) for call in report_calls()] == [(True, [("busy", 1)])]
 
 
 def tell() -> None:
@@ -148,6 +199,8 @@ def main(folder: Path, points: list[tuple[str, int]]) -> list[dict]:
     first.mkdir()
     if apart(first, prepare):
         sys.exit("not prepared")
+    if apart(first, tell_calls):
+        sys.exit("nobody talks")
     reports = []
     for number, (name, skip) in enumerate(points):
         own = folder / str(number)

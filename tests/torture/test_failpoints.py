@@ -54,3 +54,12 @@ def test_killed_there_and_started_again_everything_is_done_once(reports, point) 
     assert report["answers"] == [{"result": "solved"}] and report["submissions"] == 1
     assert report["effects"] == ["sent"] and len(set(report["sent"])) == 1 and len(report["sent"]) <= 2
     assert report["jobs_open"] == report["incidents"] == 0
+
+
+@pytest.mark.req("X-18")
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: f"{point[0]}-{point[1]}")
+def test_killed_there_in_mid_call_and_started_again_no_ghost_of_the_call_is_left(reports, point) -> None:
+    report = reports[point]
+    assert report["killed"] == 9 and report["again"] == 0
+    closed = {"is_open": False, "outcome": "answered", "ended_by": ["resync"], "agents": [["acw", 0]]}
+    assert report["calls"] == [closed]

@@ -129,6 +129,7 @@ def test_bulk_reassignment_answers_for_each(cast, clock) -> None:
         "assignee": "1002",
         "due_at": (clock.now() + timedelta(hours=2)).isoformat(),
         "reason": "overloaded",
+        "note": "thirty calls waiting",
     }
     results = post(cast.sue, "tasks/reassign", body).json()["results"]
     assert [(one["id"], one["ok"]) for one in results] == [
@@ -138,7 +139,10 @@ def test_bulk_reassignment_answers_for_each(cast, clock) -> None:
     assert {one["task"] for one in results if one["ok"]} == {
         str(pk) for pk in UserTask.objects.filter(assignee=cast.bob).values_list("pk", flat=True)
     }
-    assert post(cast.sue, "tasks/reassign", {**body, "reason": ""}).status_code == 400
+    row = History.objects.filter(action="reassigned").first()
+    assert (row.facts["reason"], row.text["text"]) == ("overloaded", "thirty calls waiting")
+    for wrong in ("", "overloaded: thirty calls waiting"):
+        assert post(cast.sue, "tasks/reassign", {**body, "reason": wrong}).status_code == 400
     assert post(cast.ann, "tasks/reassign", body).status_code == 403
 
 
@@ -165,11 +169,17 @@ def test_an_instance_shows_where_it_stands_in_both_languages(cast, clock) -> Non
 def test_the_timeline_says_who_did_what_and_what_will_come_by_itself(cast, clock) -> None:
     instance = start("errand", cast.ann)
     workflow.reassign(
-        [task(instance, "do")], cast.sue, assignee="1002", due_at=clock.now() + timedelta(hours=2), reason="ill"
+        [task(instance, "do")],
+        cast.sue,
+        assignee="1002",
+        due_at=clock.now() + timedelta(hours=2),
+        reason="absent",
+        note="ill",
     )
     rows = browser(cast.bob).get(f"/api/instances/{instance.pk}/timeline").json()
     moved = next(row for row in rows if row["action"] == "reassigned")
-    assert moved["actor"]["number"] == "3001" and moved["text"] == "ill" and not moved["auto"]
+    assert moved["actor"]["number"] == "3001" and not moved["auto"]
+    assert (moved["facts"]["reason"], moved["text"]) == ("absent", "ill")
     assert (moved["facts"]["former"], moved["facts"]["to_name"]) == ("1001", "name 1002")
     assert rows[-1]["action"] == "will_fire" and rows[-1]["auto"] and rows[-1]["rule"]["zh"] == "errand v1"
     assert all(row["name"] is None or set(row["name"]) == {"zh", "en"} for row in rows)

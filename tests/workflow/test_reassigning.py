@@ -16,7 +16,7 @@ from web.jobs import services as jobs
 from web.jobs.models import InboundMessage, Job
 from web.workflow import services as workflow
 from web.workflow.events import UserTaskGone
-from web.workflow.models import History, UserTask
+from web.workflow.models import History, Submission, UserTask
 from web.workflow.services import acts, hooks, inbox
 from web.workflow.services.errors import TaskTaken
 
@@ -50,7 +50,7 @@ def test_an_overdue_task_is_given_to_another_through_the_supervisors_own_task(
     assert [row["title"] for row in workflow.page(cast.sue, "overdue")[0]] == ["办理 T1"]
     due = clock.now() + timedelta(hours=2)
     with django_capture_on_commit_callbacks(execute=True):
-        result = workflow.reassign([late.pk], cast.sue, assignee="1002", due_at=due, reason="he is ill")
+        result = workflow.reassign([late.pk], cast.sue, assignee="1002", due_at=due, reason="absent", note="he is ill")
     new = task(instance, "do")
     assert result == [{"id": late.pk, "ok": True, "task": new.pk}]
     assert (new.assignee, new.replaces, new.due_at) == (cast.bob, late, due)
@@ -62,9 +62,12 @@ def test_an_overdue_task_is_given_to_another_through_the_supervisors_own_task(
     assert former["data"] == {"result": "half"} and former["by"]["number"] == "1001"
     row = History.objects.get(instance=instance, action="reassigned")
     assert (row.actor, row.facts["former"], row.facts["to"]) == ("3001", "1001", "1002")
-    assert row.text == {"text": "he is ill"} and "ill" not in str(row.facts)
+    assert row.facts["reason"] == "absent" and row.text == {"text": "he is ill"} and "ill" not in str(row.facts)
     audited = AuditRow.objects.get(action="tasks.reassigned")
-    assert audited.actor == "3001" and facts(audited)["reason"] == "he is ill"
+    assert audited.actor == "3001" and (facts(audited)["reason"], facts(audited)["note"]) == ("absent", "he is ill")
+    answered = Submission.objects.get(task=decide)
+    assert (answered.data["reason"], answered.data["note"]) == ("absent", "he is ill")
+    assert "ill" not in answered.sealed_data + str(again(instance).data) and again(instance).data["reason"] == "absent"
     assert Notification.objects.filter(user=cast.ann, kind="task_taken_away").exists()
     with pytest.raises(TaskTaken) as refused:
         workflow.complete(late, cast.ann, {"result": "x"})
@@ -75,12 +78,13 @@ def test_before_the_deadline_the_message_goes_straight_to_the_catch(cast, clock)
     instance = start("errand", cast.ann)
     todo = task(instance, "do")
     due = clock.now() + timedelta(hours=9)
-    workflow.reassign([todo], cast.sue, group="booking", due_at=due, reason="busy")
+    workflow.reassign([todo], cast.sue, group="booking", due_at=due, reason="overloaded", note="busy with Mr Wang")
     new = task(instance, "do")
     assert (new.assignee, new.replaces, new.due_at) == (None, todo, due)
     assert list(new.candidates.values_list("key", flat=True)) == ["group:booking"]
     message = InboundMessage.objects.get(name="task.reassigned")
-    assert message.state == InboundMessage.CONSUMED and "busy" not in message.sealed_payload
+    assert message.state == InboundMessage.CONSUMED and message.payload["reason"] == "overloaded"
+    assert "note" not in message.payload and "busy" not in str(again(instance).data)
     timers = Job.objects.filter(topic="workflow.timer", state=Job.QUEUED).values_list("due_at", flat=True)
     assert list(timers) == [due]
 
@@ -89,7 +93,7 @@ def test_a_flow_that_waits_for_nothing_is_reassigned_by_its_row_and_its_timer_mo
     instance = start("vote", cast.ann, group="booking")
     todo = workflow.claim(task(instance, "judge"), cast.lea)
     due = clock.now() + timedelta(hours=20)
-    assert workflow.reassign([todo], cast.sue, assignee="1002", due_at=due, reason="r")[0]["ok"]
+    assert workflow.reassign([todo], cast.sue, assignee="1002", due_at=due, reason="other")[0]["ok"]
     todo = again(todo)
     assert (todo.assignee, todo.due_at, todo.state) == (cast.bob, due, UserTask.OPEN)
     assert Job.objects.get(topic="workflow.timer", state=Job.QUEUED).due_at == due
@@ -119,16 +123,17 @@ def test_fifty_at_once_stand_or_fall_alone(cast, clock) -> None:
 def test_only_with_the_permission_and_for_somebody_who_may(cast, clock) -> None:
     todo = task(start("vote", cast.ann, group="booking"), "judge")
     with pytest.raises(NotAllowed):
-        workflow.reassign([todo], cast.lea, assignee="1002", reason="r")
-    assert workflow.reassign([todo], cast.sue, assignee="1001", reason="r")[0]["code"] == "cannot_take"
+        workflow.reassign([todo], cast.lea, assignee="1002", reason="other")
+    assert workflow.reassign([todo], cast.sue, assignee="1001", reason="other")[0]["code"] == "cannot_take"
     for wrong in (
         {"assignee": "1002", "group": "booking"},
         {},
         {"group": "nowhere"},
         {"assignee": "1002", "due_at": clock.now()},
+        {"assignee": "1002", "reason": "overloaded: she is ill"},
     ):
         with pytest.raises(BadInput):
-            workflow.reassign([todo], cast.sue, reason="r", **wrong)
+            workflow.reassign([todo], cast.sue, **{"reason": "other", **wrong})
 
 
 @pytest.mark.req("S-20", "S-36")

@@ -32,6 +32,7 @@ PERMISSIONS = (
     "routing.approve",
     "routing.lift",
     "telephony.dial",
+    "telephony.extend_wrap_up",
     "telephony.floor",
     "telephony.demo",
     "reports.view",

@@ -142,6 +142,7 @@ class CallLeg(models.Model):
     acw_ms = models.BigIntegerField(default=0)
     result = models.CharField(max_length=16, blank=True, null=True)
     acw_ended_at = models.DateTimeField(null=True, blank=True)
+    acw_extensions = models.IntegerField(default=0, help_text="how often its wrap-up was extended (S-07)")
 
     class Meta:
         db_table = "calls_leg"

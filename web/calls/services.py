@@ -319,15 +319,8 @@ def end_wrap_up(agent: AgentProfile, at: datetime) -> list[int]:
 
     Wrap-up counts for the segment's slot (DATA A7) and ends at the latest with sign-out.
     """
-    pending = CallLeg.objects.filter(
-        agent=agent,
-        slot__gte=clock.slot(at - WRAP_UP_AT_MOST),
-        answered_at__isnull=False,
-        ended_at__isnull=False,
-        acw_ended_at=None,
-    )
     calls = []
-    for leg in pending.order_by("id"):
+    for leg in _in_wrap_up(agent, at).order_by("id"):
         span = max(0, (at - leg.ended_at) // timedelta(milliseconds=1))
         leg.acw_ms, leg.acw_ended_at = span, max(at, leg.ended_at)
         leg.save(update_fields=["acw_ms", "acw_ended_at"])
@@ -336,6 +329,22 @@ def end_wrap_up(agent: AgentProfile, at: datetime) -> list[int]:
         Mark.objects.bulk_create([Mark(slot=slot) for slot in sorted({leg.slot, started})])
         calls.append(leg.call_id)
     return calls
+
+
+@transaction.atomic
+def count_extension(agent: AgentProfile, at: datetime) -> None:
+    """The wrap-up was extended (S-07): counted at the segments it follows, and kept with who did it also when it follows none."""
+    legs = _in_wrap_up(agent, at)
+    slots = sorted(set(legs.values_list("slot", flat=True)))
+    legs.update(acw_extensions=F("acw_extensions") + 1)
+    Mark.objects.bulk_create([Mark(slot=slot) for slot in slots])
+    audit("agent.wrap_up_extended", f"user:{agent.user.number}", actor=agent.user)
+
+
+def _in_wrap_up(agent: AgentProfile, at: datetime) -> Any:
+    since = clock.slot(at - WRAP_UP_AT_MOST)
+    mine = CallLeg.objects.filter(agent=agent, slot__gte=since, acw_ended_at=None)
+    return mine.filter(answered_at__isnull=False, ended_at__isnull=False)
 
 
 @transaction.atomic

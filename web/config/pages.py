@@ -1,12 +1,14 @@
-"""The single page of the UI, and what is said when its form token is missing."""
+"""The single page of the UI, and what is said when its form token is missing or something broke around the API."""
 
 from __future__ import annotations
 
 import re
+import sys
 from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -42,3 +44,10 @@ def no_such_address(request: HttpRequest, path: str = "") -> JsonResponse:
 def csrf_failed(request: HttpRequest, reason: str = "") -> JsonResponse:
     """The form token is missing or stale: the browser fetches a new one and repeats the request."""
     return JsonResponse({"code": "csrf_failed", "trace": getattr(request, "trace", "")}, status=403)
+
+
+def failed(request: HttpRequest) -> JsonResponse:
+    """An error outside of the API's views, as when the session cannot be written: in the API's own shape all the same."""
+    is_database = isinstance(sys.exc_info()[1], DatabaseError)
+    code, status = ("database_unavailable", 503) if is_database else ("server_error", 500)
+    return JsonResponse({"code": code, "trace": getattr(request, "trace", "")}, status=status)

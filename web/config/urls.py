@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from web.config import health, pages
 
+handler500 = "web.config.pages.failed"
 urlpatterns = [
     path("healthz", health.healthz),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),

@@ -398,7 +398,10 @@ class Rows:
             details["until"] = datetime.fromisoformat(until) if until else None
         if wish.name == "wrap_up_start" and states.read(_profile(wish.agent)).state is State.busy:
             return  # wrap-up follows the call anyway
-        self._after_move(states.change(wish.agent, STATE_COMMANDS[wish.name], now, **details))
+        done = states.change(wish.agent, STATE_COMMANDS[wish.name], now, **details)
+        if wish.name == "wrap_up_extend":
+            calls.count_extension(done.profile, now)
+        self._after_move(done)
 
     def begin_dialling(self, wish: Wish, now: datetime) -> states.Change:
         """The agent is busy with the call he is about to make. TransitionRefused when he cannot be."""

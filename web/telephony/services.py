@@ -119,10 +119,12 @@ def set_state(user: User, *, state: str, reason: str = "", minutes: int | None =
 
 
 def wrap_up(user: User, *, action: str) -> Command:
-    """start, extend (once, counted) or end the wrap-up (S-07)."""
+    """start, extend (once, counted, for who may) or end the wrap-up (S-07)."""
     if action not in ("start", "extend", "end"):
         raise BadInput("bad_action", fields={"action": [{"code": "unknown"}]})
     profile = agent_of(user)
+    if action == "extend":
+        accounts.require(user, "telephony.extend_wrap_up")
     if action == "start" and expected(profile, clock.now()).state is State.busy:
         return _write(profile, "wrap_up_start")
     return _wish(profile, f"wrap_up_{action}")

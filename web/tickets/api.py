@@ -192,10 +192,11 @@ class BlockWish(Idempotent, APIView):
 class StartFlow(Idempotent, APIView):
     @extend_schema(request=StartFlowIn, responses={201: StartedOut}, operation_id="flows_start")
     def post(self, request, key: str):
-        """Start any deployed flow without a call (X-01: a flow needs no code to be started)."""
+        """Start a deployed flow without a call (X-01: a flow needs no code to be started), unless a message starts it."""
         accounts.require(request.user, "tickets.open")
         asked = StartFlowIn(data=request.data)
         asked.is_valid(raise_exception=True)
+        workflow.check_startable(key)
         wanted = asked.validated_data.get("customer")
         customer = find(Customer, request.user, wanted, called="customer") if wanted else None
         ticket = services.open_ticket(

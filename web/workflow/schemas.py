@@ -6,6 +6,7 @@ from rest_framework import serializers as s
 
 from web.accounts.api import PersonOut
 from web.common.names import BilingualName, Named
+from web.workflow.services.reassigning import REASONS
 
 # -- asked -------------------------------------------------------------------------------------------------------------
 
@@ -35,7 +36,8 @@ class ReassignIn(s.Serializer):
     assignee = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=20)
     group = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=40)
     due_at = s.DateTimeField(required=False, allow_null=True)
-    reason = s.CharField(max_length=500)
+    reason = s.ChoiceField(REASONS)
+    note = s.CharField(required=False, allow_blank=True, default="", max_length=500, help_text="in own words; sealed")
 
 
 class IdsField(s.CharField):
@@ -310,7 +312,8 @@ class FlowRow(s.Serializer):
     key = s.CharField()
     name = BilingualName()
     version = s.IntegerField()
-    startable = s.BooleanField()
+    startable = s.BooleanField(help_text="by hand")
+    why_not = s.ChoiceField(["message", "called"], allow_null=True)
     description = s.CharField(allow_blank=True)
 
 

@@ -17,6 +17,7 @@ from web.workflow.services.acts import (
 from web.workflow.services.command import cancel_instance, start
 from web.workflow.services.hooks import register
 from web.workflow.services.inbox import (
+    check_startable,
     concerning_caller,
     counts,
     first_task_of,
@@ -42,6 +43,7 @@ __all__ = [
     "awaited_by",
     "cancel_instance",
     "candidate_keys",
+    "check_startable",
     "claim",
     "complete",
     "concerning_caller",

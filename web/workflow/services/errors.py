@@ -67,6 +67,12 @@ class FlowUnknown(NotFound):
     code = "flow_unknown"
 
 
+class NotStartable(DomainError):
+    """The flow is not started by hand. Facts: why_not = message (something that happened starts it), called (only other flows call it)."""
+
+    code, status = "flow_not_startable", 409
+
+
 class FlowRefused(DomainError):
     """It cannot be published. Facts: problems [{file, element, code, message}]."""
 

@@ -18,6 +18,7 @@ from web.common.scope import scope
 from web.workflow.models import Draft, ProcessInstance, Submission, TaskCandidate, UserTask
 from web.workflow.scoping import keys_of, ordinary, sees_all
 from web.workflow.services import acts, hooks, publishing, views
+from web.workflow.services.errors import NotStartable
 from web.workflow.services.projection import EXCLUDED
 
 DAY = timedelta(hours=24)
@@ -348,6 +349,20 @@ def load(user: User, tasks: Iterable[int] | None = None) -> list[dict[str, Any]]
     ]
 
 
+def _why_not(flow: publishing.FlowDefinition) -> str | None:
+    if publishing.definition_of(flow.current_id).start_message:
+        return "message"
+    return None if flow.is_startable else "called"
+
+
+def check_startable(key: str) -> None:
+    """NotStartable when a person may not start the published flow `key` by hand: its start waits for a message, which brings the number
+    or the call it works on, or only other flows call it."""
+    flow = publishing.FlowDefinition.objects.exclude(current=None).filter(key=key).first()
+    if flow is not None and (why := _why_not(flow)):
+        raise NotStartable(why_not=why)
+
+
 def flows(user: User) -> list[dict[str, Any]]:
     """Published flows with what the current version says of itself."""
     rows = publishing.FlowDefinition.objects.exclude(current=None).select_related("current").order_by("key")
@@ -356,7 +371,8 @@ def flows(user: User) -> list[dict[str, Any]]:
             "key": row.key,
             "name": {"zh": row.name, "en": row.name_en or row.name},
             "version": row.current.number,
-            "startable": row.is_startable,
+            "startable": (why := _why_not(row)) is None,
+            "why_not": why,
             "description": publishing.definition_of(row.current_id).documentation,
         }
         for row in rows

@@ -29,6 +29,7 @@ from web.workflow.services.projection import EXCLUDED, TIMER, give_access, subje
 
 log = structlog.get_logger(__name__)
 REASSIGNED = "task.reassigned"
+REASONS = ("absent", "overloaded", "skill", "extension", "resolved", "other")
 MOST = 200
 REMIND_SHARE = 0.75
 
@@ -40,13 +41,14 @@ def reassign(
     assignee: str | User | None = None,
     group: str | None = None,
     due_at: datetime | None = None,
-    reason: str = "",
+    reason: str,
+    note: str = "",
 ) -> list[dict[str, Any]]:
-    """Give open tasks to `assignee` (a user or 工号) or to the pool of `group`, with a new deadline and a reason. One at a time: each
-    stands or falls alone, and goes only to who can do it. Returns [{id, ok, task? (id of the task that stands now), code?, …facts}] in
-    the order asked.
+    """Give open tasks to `assignee` (a user or 工号) or to the pool of `group`, with a new deadline and a reason, one of REASONS; the `note` in own
+    words is sealed. One at a time: each stands or falls alone, and goes only to who can do it. Returns [{id, ok, task? (id of the task
+    that stands now), code?, …facts}] in the order asked.
 
-    NotAllowed without tasks.reassign; BadInput when nobody, an unknown group or a deadline in the past is named.
+    NotAllowed without tasks.reassign; BadInput when nobody, an unknown group or reason or a deadline in the past is named.
     """
     accounts.require(user, "tasks.reassign")
     ids = [task if isinstance(task, int) else task.pk for task in tasks]
@@ -56,6 +58,8 @@ def reassign(
         raise BadInput(fields={"assignee": [{"code": "one_of"}]})
     if due_at is not None and due_at <= clock.now():
         raise BadInput(fields={"due_at": [{"code": "past"}]})
+    if reason not in REASONS:
+        raise BadInput(fields={"reason": [{"code": "enum"}]})
     if group and not Group.objects.filter(key=group).exists():
         raise BadInput(fields={"group": [{"code": "unknown"}]})
     to = acts.find_user(assignee) if isinstance(assignee, str) and assignee else assignee or None
@@ -63,7 +67,7 @@ def reassign(
     for pk in ids:
         try:
             with transaction.atomic():
-                new = _one(pk, user, to, group, due_at, reason)
+                new = _one(pk, user, to, group, due_at, reason, note)
             results.append({"id": pk, "ok": True, "task": new.pk})
         except DomainError as refused:
             results.append({"id": pk, "ok": False, "code": refused.code, **refused.facts})
@@ -73,7 +77,9 @@ def reassign(
     return results
 
 
-def _one(pk: int, user: User, to: User | None, group: str | None, due_at: datetime | None, reason: str) -> UserTask:
+def _one(
+    pk: int, user: User, to: User | None, group: str | None, due_at: datetime | None, reason: str, note: str
+) -> UserTask:
     row = scope(UserTask.objects.filter(pk=pk), user).first()
     if row is None:
         raise NotFound()
@@ -91,21 +97,22 @@ def _one(pk: int, user: User, to: User | None, group: str | None, due_at: dateti
         "to": to.number if to else None,
         "group": group,
         "due_at": due.isoformat() if due else None,
+        "reason": reason,
     }
-    history.note(task, "reassigned", actor=user, text=reason, **facts)
+    history.note(task, "reassigned", actor=user, text=note, **facts)
     catch = command.waiting(REASSIGNED, {"element": task.reference})
     new = None
     if catch is not None:
         answer = {"decision": "reassign", "assignee": to.number if to else "", "group": group or ""}
         answer |= {"due_at": due.isoformat() if due else "", "reason": reason}
-        new = _through_the_diagram(command, task, catch, answer, user)
+        new = _through_the_diagram(command, task, catch, answer, note, user)
     if new is None:
         new = _by_the_row(command, acts.fresh(task), to, group, due, user)
     if group:
         _check_pool(new, could)
     if former is not None and former.pk != user.pk and new.assignee_id != former.pk:
         accounts.notify(former, "task_taken_away", {"title": task.title, "by": user.name}, ref=f"task:{task.pk}")
-    of = {"person": command.instance.person or "", "reason": reason}
+    of = {"person": command.instance.person or "", "note": note}
     audit("tasks.reassigned", f"task:{task.pk}", actor=user, task=new.pk, **of, **facts)
     if to is not None and to.pk != user.pk and new.pk == task.pk:
         accounts.notify(to, "task_assigned", {"title": new.title, "by": user.name}, ref=f"task:{new.pk}")
@@ -128,12 +135,12 @@ def _check_pool(task: UserTask, could: set[int]) -> None:
 
 
 def _through_the_diagram(
-    command: Command, task: UserTask, catch: Awaited, answer: dict[str, Any], user: User
+    command: Command, task: UserTask, catch: Awaited, answer: dict[str, Any], note: str, user: User
 ) -> UserTask | None:
-    """The supervisor's open task about it is answered with the decision, else the message goes straight to the catch. None when neither
-    moved the task."""
+    """The supervisor's open task about it is answered with the decision and the note, else the message goes straight to the catch, without
+    the note: it would become data of the flow. None when neither moved the task."""
     escalation = UserTask.objects.filter(about=task, state=UserTask.OPEN, instance=command.instance).first()
-    moved = escalation is not None and _answer(command, escalation, answer, user)
+    moved = escalation is not None and _answer(command, escalation, {**answer, "note": note}, user)
     if not moved:
         message, _ = store(
             REASSIGNED,
@@ -188,15 +195,13 @@ def _answer(command: Command, escalation: UserTask, answer: dict[str, Any], user
 
 
 def fitted(schema: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    """The fields of `answer` that the form has. A reason in own words that is none of the form's choices becomes `other` + `note`."""
+    """The fields of `answer` that the form has. A reason that is none of the form's choices is its `other`, or its last."""
     fields = schema.get("properties", {})
     data = {name: value for name, value in answer.items() if name in fields and value not in (None, "")}
     choices = [one.get("const") for one in fields.get("reason", {}).get("oneOf", [])] + fields.get("reason", {}).get(
         "enum", []
     )
     if choices and data.get("reason") not in choices:
-        if data.get("reason") and "note" in fields:
-            data["note"] = data["reason"]
         data["reason"] = "other" if "other" in choices else choices[-1]
     return data
 

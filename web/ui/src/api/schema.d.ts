@@ -728,7 +728,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Start any deployed flow without a call (X-01: a flow needs no code to be started). */
+        /** @description Start a deployed flow without a call (X-01: a flow needs no code to be started), unless a message starts it. */
         post: operations["flows_start"];
         delete?: never;
         options?: never;
@@ -2203,7 +2203,10 @@ export interface components {
             key: string;
             name: components["schemas"]["BilingualName"];
             version: number;
+            /** @description by hand */
             startable: boolean;
+            /** @enum {string|null} */
+            why_not: "message" | "called" | null;
             description: string;
         };
         FlowTimer: {
@@ -2823,7 +2826,13 @@ export interface components {
             group?: string | null;
             /** Format: date-time */
             due_at?: string | null;
-            reason: string;
+            /** @enum {string} */
+            reason: "absent" | "overloaded" | "skill" | "extension" | "resolved" | "other";
+            /**
+             * @description in own words; sealed
+             * @default
+             */
+            note: string;
         };
         ReassignResult: {
             id: string;

@@ -64,7 +64,7 @@ export default {
     block_not_active: 'This entry is no longer active',
     cannot_take: 'Cannot take calls now',
     changed_meanwhile: 'Somebody changed it meanwhile, reloaded',
-    flow_not_deployed: 'The flow is not deployed',
+    flow_not_deployed: 'The flow is not deployed', flow_not_startable: 'This flow is not started by hand',
     flow_unknown: 'No such flow',
     flow_refused: 'The flow does not accept this',
     idempotency_key_reused: 'Sent twice with different content',

@@ -64,7 +64,7 @@ export default {
     block_not_active: '这条黑名单已不生效',
     cannot_take: '现在不能接电话',
     changed_meanwhile: '别人刚改过, 已刷新',
-    flow_not_deployed: '流程未部署',
+    flow_not_deployed: '流程未部署', flow_not_startable: '此流程不能手工发起',
     flow_unknown: '没有这个流程',
     flow_refused: '流程不接受这一步',
     idempotency_key_reused: '重复提交, 内容不同',

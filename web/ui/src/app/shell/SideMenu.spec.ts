@@ -3,7 +3,8 @@ import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import type { Session } from '@/api/types'
-import { i18n } from '../i18n'
+import { features } from '../collected'
+import { addMessages, i18n } from '../i18n'
 import { useSession } from '../session'
 import SideMenu from './SideMenu.vue'
 
@@ -19,6 +20,8 @@ async function loaded() {
   await flushPromises()
   return wrapper
 }
+
+for (const feature of features) addMessages(feature.locales)
 
 beforeEach(() => {
   localStorage.clear()

@@ -25,6 +25,11 @@ describe('the timeline of a ticket', () => {
     expect(item).toMatchObject({ text: '<reassigned> · to 1031 李*', more: '(absent)' })
   })
 
+  it('says the reason and what was noted beside it apart', () => {
+    const [item] = timelineItems([row({ action: 'reassigned', actor: { number: '2001', name: '赵*' }, text: 'until noon', facts: { to: '1031', reason: 'absent' } })], words)
+    expect(item.more).toBe('(absent) · (until noon)')
+  })
+
   it('puts what the flow will do by itself behind everything, marked as still to come', () => {
     const items = timelineItems([row({ at: '2026-11-25T07:00:00Z', action: 'will_fire', auto: true, element: 'due', rule: { zh: '回拨 v3', en: 'Call back v3' } }), row({})], words)
     expect(items.map((item) => [item.text, item.next ?? false, item.kind])).toEqual([['<completed>', false, 'user'], ['<will_fire> · due', true, 'timer']])

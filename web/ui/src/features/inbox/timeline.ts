@@ -28,7 +28,7 @@ export function timelineItems(rows: TimelineRow[], words: TimelineWords): Timeli
       kind: KINDS[row.action] ?? (row.auto ? 'system' : 'user'),
       who: row.actor ? `${row.actor.number} ${row.actor.name}`.trim() : words.automatic,
       text: [words.action(row.action), words.name(row), receiver && words.to(receiver)].filter(Boolean).join(' · '),
-      more: [row.text && words.reason(row.text), row.rule && words.rule(row.rule)].filter(Boolean).join(' · ') || undefined,
+      more: [typeof row.facts.reason === 'string' && words.reason(row.facts.reason), row.text && words.reason(row.text), row.rule && words.rule(row.rule)].filter(Boolean).join(' · ') || undefined,
       ...(row.action === COMING ? { next: true } : {}),
     }
   })

@@ -50,6 +50,12 @@ describe('phone bar', () => {
     expect(bar({ state: 'acw', wrap_up_until: at(60), wrap_up_extended: true }, null).live.has('wrap')).toBe(false)
   })
 
+  it('lets wrap-up be extended only by who may', () => {
+    const wrapping = { ...phone(), state: 'acw' as const, wrap_up_until: at(60) }
+    expect(barOf(wrapping, null, T0, true).live.has('wrap')).toBe(true)
+    expect(barOf(wrapping, null, T0, false).live.has('wrap')).toBe(false)
+  })
+
   it('shows signed out while nothing is known yet, without a time', () => {
     expect(barOf(null, null, T0)).toMatchObject({ face: 'out', ms: null })
   })

@@ -43,11 +43,11 @@ const LIVE: Record<Face, Verb[]> = {
 }
 
 /** Everything the bar shows, from what the switch says and the clock. */
-export function barOf(phone: PhoneState | null, call: CallView | null, now: number): Bar {
+export function barOf(phone: PhoneState | null, call: CallView | null, now: number, mayExtend = true): Bar {
   const face = faceOf(phone, call)
   const live = new Set(LIVE[face])
-  // The wrap-up time can be extended once.
-  if (face === 'wrap' && phone?.wrap_up_extended) live.delete('wrap')
+  // The wrap-up time can be extended once, by who may.
+  if (face === 'wrap' && (phone?.wrap_up_extended || !mayExtend)) live.delete('wrap')
   // While talking, 整理 asks for wrap-up time after this call.
   if (face === 'talk') live.add('wrap')
   let ms: number | null

@@ -6,12 +6,12 @@ import type { TaskDetail } from '@/api/types'
 import { addMessages, i18n } from '@/app/i18n'
 import { useElement } from '@/design/element'
 import { wipeDrafts } from '@/design/form/drafts'
-import en from '../locales/en.json'
-import zh from '../locales/zh-CN.json'
+import inbox from '..'
 import { useInbox } from '../store'
 import TaskWork from './TaskWork.vue'
 
-addMessages({ 'zh-CN': { inbox: zh }, en: { inbox: en } })
+// All words of the room: the task's page also speaks of its ticket.
+addMessages(inbox.locales)
 
 const wu = { number: '1024', name: '吴志强' }
 const zhang = { number: '1023', name: '张晓丽' }
