@@ -375,6 +375,11 @@ def offer_later(slot: Slot) -> None:
     jobs.enqueue(OFFER, key=f"offer:{slot.pk}", payload={"slot": slot.pk})
 
 
+def look_soon() -> None:
+    """Have somebody look for what is overdue or was left behind, now."""
+    jobs.enqueue(EXPIRE, key="appointments-look")
+
+
 @transaction.atomic
 def expire_overdue(now: datetime, limit: int = 200) -> int:
     """Free what was held and neither paid nor released in time: the belt beside the flow's own timer. How many were freed."""
