@@ -12,6 +12,8 @@ from web.appointments.events import AppointmentChanged
 from web.appointments.models import Appointment
 from web.calls.events import CallAnswered, CallChanged, CallCleared, CallDelivered, CallQueued
 from web.desk import push
+from web.orders.events import OrderChanged
+from web.orders.models import Order
 from web.telephony import services as telephony
 from web.telephony.events import CommandRefused
 from web.tickets.events import TicketChanged, TicketOpened
@@ -39,6 +41,13 @@ def let_go_of_place(event: TicketChanged) -> None:
         appointments.look_soon()
 
 
+def push_ticket_of_order(event: OrderChanged) -> None:
+    """The page of an order is its ticket's."""
+    row = Order.objects.filter(pk=event.order_id, ticket__isnull=False).only("ticket").first()
+    if row:
+        push.push_ticket(TicketChanged(row.ticket_id))
+
+
 ROUTES = {
     CallQueued: [push.push_queue, push.push_floor],
     CallDelivered: [push.pop_screen, push.push_queue, push.push_floor],
@@ -55,6 +64,7 @@ ROUTES = {
     TicketOpened: [push.push_ticket],
     TicketChanged: [push.push_ticket, let_go_of_place],
     AppointmentChanged: [push_ticket_of],
+    OrderChanged: [push_ticket_of_order],
     Notified: [push.push_notice],
     AnnouncementsChanged: [push.push_announcements],
     SessionsEnded: [push.close_sockets],
