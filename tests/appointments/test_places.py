@@ -327,6 +327,25 @@ def test_a_recommendation_nobody_wanted_names_doctor_clinic_and_hour(centre: Cen
     assert row.recommended_state == "failed" and row.state == Appointment.FAILED
 
 
+def test_a_flow_ended_by_hand_leaves_no_place_behind(centre: Centre):
+    from web.config.wiring import ROUTES
+    from web.tickets import services as tickets
+    from web.tickets.events import TicketChanged
+
+    centre.schedule(hours=(9, 11), per_hour=1)
+    wang, lin = centre.case(), centre.case()
+    wang.book("li", 9)
+    lin.book("li", 10)
+    tickets.close_ticket(wang.ticket, outcome="cancelled")
+    tickets.close_ticket(lin.ticket, outcome="completed")
+    for hearer in ROUTES[TicketChanged]:
+        hearer(TicketChanged(wang.ticket.pk))
+    centre.sweep()
+    assert states("li", 9) == ["free"] and wang.row.state == "cancelled"
+    assert states("li", 10) == ["booked"] and lin.row.state == "booked"
+    the_sums_agree()
+
+
 def test_every_act_is_audited(centre: Centre):
     centre.schedule()
     wang = centre.case()

@@ -21,6 +21,7 @@ def expire(job: Job) -> Later | None:
     now = clock.now()
     services.lapse(now)
     services.expire_overdue(now)
+    services.let_go_of_cancelled(now)
     slot = Slot.objects.filter(pk=job.payload.get("slot"), state=Slot.HELD).first()
     return Later(max(slot.held_until + GRACE, now + AGAIN)) if slot and slot.held_until else None
 

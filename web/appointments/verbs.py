@@ -25,7 +25,7 @@ HELD_FACTS = {
     "visit_end": TEXT,
     "clinic_group": TEXT,
 }
-WHY = {"field": TEXT, "reason": TEXT}
+WHY = {"field": TEXT, "reason": TEXT, "remind_at": TEXT}
 
 
 def _held_schema(*outcomes: str) -> dict[str, Any]:

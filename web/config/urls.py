@@ -24,6 +24,7 @@ urlpatterns = [
     path("api/", include("web.tickets.api")),
     path("api/", include("web.payments.api")),
     path("api/", include("web.appointments.api")),
+    path("api/", include("web.orders.api")),
     path("api/", include("web.telephony.api")),
     path("api/", include("web.desk.api")),
     path("api/", include("reports.urls")),

@@ -7,10 +7,13 @@ from web.accounts.events import LoggedOut, Notified, SessionsEnded
 from web.accounts.models import User
 from web.agents.events import AgentChanged, SeatLeft
 from web.announcements.events import AnnouncementsChanged
+from web.appointments import services as appointments
 from web.appointments.events import AppointmentChanged
 from web.appointments.models import Appointment
 from web.calls.events import CallAnswered, CallChanged, CallCleared, CallDelivered, CallQueued
 from web.desk import push
+from web.orders.events import OrderChanged
+from web.orders.models import Order
 from web.telephony import services as telephony
 from web.telephony.events import CommandRefused
 from web.tickets.events import TicketChanged, TicketOpened
@@ -32,6 +35,19 @@ def push_ticket_of(event: AppointmentChanged) -> None:
         push.push_ticket(TicketChanged(row.ticket_id))
 
 
+def let_go_of_place(event: TicketChanged) -> None:
+    """An appointment whose flow was ended by hand gives its place back at once; the sweep would find it with the next hold."""
+    if Appointment.objects.filter(ticket=event.ticket_id, ticket__outcome="cancelled").exists():
+        appointments.look_soon()
+
+
+def push_ticket_of_order(event: OrderChanged) -> None:
+    """The page of an order is its ticket's."""
+    row = Order.objects.filter(pk=event.order_id, ticket__isnull=False).only("ticket").first()
+    if row:
+        push.push_ticket(TicketChanged(row.ticket_id))
+
+
 ROUTES = {
     CallQueued: [push.push_queue, push.push_floor],
     CallDelivered: [push.pop_screen, push.push_queue, push.push_floor],
@@ -46,8 +62,9 @@ ROUTES = {
     UserTaskGone: [push.push_gone],
     InstanceChanged: [push.push_instance],
     TicketOpened: [push.push_ticket],
-    TicketChanged: [push.push_ticket],
+    TicketChanged: [push.push_ticket, let_go_of_place],
     AppointmentChanged: [push_ticket_of],
+    OrderChanged: [push_ticket_of_order],
     Notified: [push.push_notice],
     AnnouncementsChanged: [push.push_announcements],
     SessionsEnded: [push.close_sockets],

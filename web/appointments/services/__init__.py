@@ -7,8 +7,17 @@ from web.appointments.services.errors import NotWaiting, ScheduleTaken
 from web.appointments.services.free import search, suggestions
 from web.appointments.services.people import of, wish
 from web.appointments.services.schedules import Plan, add, change, lay_out, local_day, reopen, suspend, tomorrow
-from web.appointments.services.slots import Held, check_in, confirm, end, expire_overdue, fail, hold, release
-from web.appointments.services.waiting import join, lapse, leave, offer, offer_free_places, refuse_offer, take_offer
+from web.appointments.services.slots import Held, check_in, confirm, end, expire_overdue, fail, hold, look_soon, release
+from web.appointments.services.waiting import (
+    join,
+    lapse,
+    leave,
+    let_go_of_cancelled,
+    offer,
+    offer_free_places,
+    refuse_offer,
+    take_offer,
+)
 
 __all__ = [
     "CANCEL",
@@ -30,7 +39,9 @@ __all__ = [
     "lapse",
     "lay_out",
     "leave",
+    "let_go_of_cancelled",
     "local_day",
+    "look_soon",
     "of",
     "offer",
     "offer_free_places",

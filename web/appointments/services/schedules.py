@@ -193,7 +193,8 @@ def suspend(schedule: Schedule, *, reason: str, acting_user: Any) -> int:
             "appointment.suspended",
             message_id=f"appointment.suspended:{schedule.pk}:{slot.pk}:{clock.now().isoformat()}",
             business_key=slot.appointment.business_key,
-            payload={"by": getattr(acting_user, "number", ""), "reason": reason},
+            payload={"by": getattr(acting_user, "number", ""), "reason": reason, "slot": str(slot.pk)},
+            ttl=max(slot.ends_at - clock.now(), timedelta(minutes=1)),  # his flow may be waiting for a form just now
         )
         told += 1
     audit("schedule.suspended", f"schedule:{schedule.pk}", actor=acting_user, reason=reason, told=told)

@@ -29,6 +29,8 @@ HOLD = timedelta(minutes=30)
 GRACE = timedelta(seconds=40)
 """The flow's own timer comes first and may still ask the provider; then the sweep frees what is overdue, within the minute."""
 
+REMIND = timedelta(days=1)
+
 EXPIRE, OFFER = "appointments.expire", "appointments.offer"
 MOST_ROUNDS = 20
 ENDED_AS = {
@@ -38,11 +40,17 @@ ENDED_AS = {
     "failed": Appointment.FAILED,
 }
 MOVED = "moved"
+WISH = [
+    *("clinic", "department", "doctor", "date", "hour"),
+    *("wanted_clinic", "wanted_department", "wanted_doctor", "wanted_date", "wanted_hour"),
+    *("recommended_clinic", "recommended_doctor", "recommended_date", "recommended_hour", "recommended_state"),
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What became of a wish. outcome: held, full, off, double, past, blocked; `field` and `reason` say why it was refused."""
+    """What became of a wish. outcome: held, full, off, double, past, blocked; `field` and `reason` say why it was refused. `remind_at` = a
+    day before the visit."""
 
     outcome: str
     slot: str = ""
@@ -52,6 +60,7 @@ class Held:
     visit_at: str = ""
     visit_end: str = ""
     clinic_group: str = ""
+    remind_at: str = ""
     field: str = ""
     reason: str = ""
 
@@ -94,7 +103,7 @@ def hold(
                 _give_back_other_holds(appointment, slot)
                 return _has_place(appointment, slot, post, now)
             refused = Held("full", field="hour", reason="full")
-    appointment.save()
+    appointment.save(update_fields=WISH)
     audit("appointment.refused", appointment.subject, outcome=refused.outcome, reason=refused.reason)
     return refused
 
@@ -243,6 +252,7 @@ def _held(appointment: Appointment, slot: Slot, post: Post) -> Held:
         fee_fen=appointment.fee_fen,
         visit_at=slot.starts_at.isoformat(),
         visit_end=slot.ends_at.isoformat(),
+        remind_at=(slot.starts_at - REMIND).isoformat(),
         clinic_group=clinics.group_of(post.clinic, "contact"),
     )
 
@@ -277,6 +287,9 @@ def confirm(appointment: Appointment, slot_id: int, *, payment: str, now: dateti
     mine = Slot.objects.filter(pk=slot.pk, appointment=appointment)
     taken = mine.filter(state=Slot.HELD).update(state=Slot.BOOKED, held_until=None, is_returned=False)
     if not taken and mine.filter(state=Slot.BOOKED).exists():
+        if appointment.slot_id != slot.pk:  # a move came to nothing: the former place is where he goes
+            _stand_at(appointment, slot, Appointment.BOOKED)
+            publish(AppointmentChanged(appointment.pk))
         return "booked"
     if not taken:
         try:
@@ -373,6 +386,11 @@ def _sit_again(slot: Slot) -> None:
 def offer_later(slot: Slot) -> None:
     """A place is free: those who wait are asked by a job."""
     jobs.enqueue(OFFER, key=f"offer:{slot.pk}", payload={"slot": slot.pk})
+
+
+def look_soon() -> None:
+    """Have somebody look for what is overdue or was left behind, now."""
+    jobs.enqueue(EXPIRE, key="appointments-look")
 
 
 @transaction.atomic

@@ -241,3 +241,20 @@ def lapse(now: datetime, limit: int = 200) -> int:
         leave(waiting, reason="expired", now=now)
         changed += 1
     return changed
+
+
+@transaction.atomic
+def let_go_of_cancelled(now: datetime, limit: int = 200) -> int:
+    """A flow that was ended by hand cannot give its place back itself. How many appointments were let go."""
+    open_states = (Appointment.HELD, Appointment.BOOKED, Appointment.WAITING)
+    lost = Appointment.objects.filter(
+        state__in=open_states, ticket__closed_at__isnull=False, ticket__outcome="cancelled"
+    )
+    rows = list(lost.order_by("pk")[:limit])
+    for appointment in rows:
+        for waiting in Waiting.objects.filter(appointment=appointment, state__in=Waiting.OPEN):
+            leave(waiting, reason="cancelled", now=now)
+        for slot in Slot.objects.filter(appointment=appointment, state__in=(Slot.HELD, Slot.BOOKED)):
+            slots.release(appointment, slot.pk, reason="cancelled", now=now)
+        slots.end(appointment, Appointment.CANCELLED, "cancelled", now)
+    return len(rows)
