@@ -116,6 +116,8 @@ export interface JsonSchema {
 type Formed<T extends { schema: unknown }> = Omit<T, 'schema'> & { schema: JsonSchema }
 export type TicketAnswers = Formed<Schema<'TaskAnswers'>>
 export type TicketDetail = Omit<Schema<'TicketDetail'>, 'answers'> & { answers: TicketAnswers[] }
+export type FreeRow = Schema<'FreeRow'>
+export type SuggestionRow = Schema<'SuggestionRow'>
 export type TaskDetail = Omit<Schema<'TaskDetail'>, 'form'> & { form: Formed<Schema<'TaskForm'>> | null }
 /** Made here (`withForm`): a step without a form is shown as an empty one. */
 export type FormTask = TaskDetail & { form: Formed<Schema<'TaskForm'>> }

@@ -44,7 +44,8 @@ export default {
   },
   form: {
     saved: 'Draft saved {time}', savedLocal: 'Draft kept here {time}', saving: 'Draft not saved yet', restored: 'Draft of {time} restored', required: 'Required', choose: 'Choose', none: 'None', yes: 'Yes', no: 'No', more: 'More',
-    problems: '{n} to correct', noOptions: 'Nothing to choose', optionsFailed: 'Choices could not be loaded', add: 'Add', remove: 'Remove', search: 'Number or name',
+    problems: '{n} to correct', noOptions: 'Nothing to choose', optionsFailed: 'Choices could not be loaded', add: 'Add', clinicFirst: 'Choose a clinic or a doctor first', choosePlace: 'Choose day and hour', noPlaces: 'No hours in these days', free: '{n} free', full: 'full', prepaid: 'prepaid ¥{amount}', stock: '{n} in stock', lineProduct: 'Product of line {n}', lineQuantity: 'Quantity of line {n}',
+    suggestion: { same_doctor_later: 'same doctor, later', same_department_here: 'same department here', same_department_elsewhere: 'same department, other clinic', same_doctor_elsewhere: 'same doctor, other clinic' }, remove: 'Remove', search: 'Number or name',
     error: {
       cannot_take: 'This person may not do that task',
       required: 'Required', type: 'Wrong format', enum: 'Not one of the choices', const: 'Wrong value', format: 'Wrong format', pattern: 'Wrong format', minLength: 'Too short', maxLength: 'Too long', minimum: 'Too small', maximum: 'Too large',

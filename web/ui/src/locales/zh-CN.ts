@@ -44,7 +44,8 @@ export default {
   },
   form: {
     saved: '草稿已存 {time}', savedLocal: '草稿存在本机 {time}', saving: '草稿待存', restored: '已恢复草稿 {time}', required: '必填', choose: '选择', none: '无', yes: '是', no: '否', more: '更多',
-    problems: '{n} 项要改', noOptions: '没有可选项', optionsFailed: '选项没有取到', add: '添加', remove: '删除', search: '输入工号或姓名',
+    problems: '{n} 项要改', noOptions: '没有可选项', optionsFailed: '选项没有取到', add: '添加', clinicFirst: '先选医馆或医生', choosePlace: '选日期和时间', noPlaces: '这些天没有排班', free: '余 {n}', full: '满', prepaid: '需预付 ¥{amount}', stock: '库存 {n}', lineProduct: '第 {n} 行的产品', lineQuantity: '第 {n} 行的数量',
+    suggestion: { same_doctor_later: '同医生稍后', same_department_here: '本馆同科室', same_department_elsewhere: '他馆同科室', same_doctor_elsewhere: '同医生在他馆' }, remove: '删除', search: '输入工号或姓名',
     error: {
       cannot_take: '此人不能处理该任务',
       required: '必填', type: '格式不对', enum: '不在可选范围', const: '取值不对', format: '格式不对', pattern: '格式不对', minLength: '太短', maxLength: '太长', minimum: '太小', maximum: '太大',

@@ -3,6 +3,7 @@ import { activeParts, check, requiredNow, type Issue } from './check'
 
 export type Widget =
   | 'text' | 'textarea' | 'phone' | 'number' | 'switch' | 'checkbox' | 'checkboxes' | 'radio' | 'select' | 'date' | 'datetime' | 'time' | 'user' | 'group'
+  | 'clinic' | 'department' | 'doctor' | 'product' | 'slot' | 'suggestion' | 'lines'
 
 export interface Choice { value: unknown; label: string }
 /** Where the choices come from: an API address and the members that hold value and label. */
@@ -23,7 +24,15 @@ export interface Field {
   wide: boolean
   rows: number
   schema: JsonSchema
+  /** Fields whose values its choices come from; what was chosen here goes when one of them changes. */
+  depends: string[]
+  /** Fields that one choice here fills: clinic, department, doctor, date and hour, each by the name it has in this form. */
+  fills: Partial<Record<Filled, string>>
+  /** The hour of a slot is picked together with its date: not shown by itself, yet handed in and checked. */
+  inside: string | null
 }
+
+export type Filled = 'clinic' | 'department' | 'doctor' | 'date' | 'hour'
 
 type Lang = 'zh-CN' | 'en'
 const record = (value: unknown): Record<string, unknown> => (value && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {})
@@ -52,10 +61,37 @@ function choicesOf(schema: JsonSchema, lang: Lang): Choice[] {
   return (items.enum ?? []).map((value) => ({ value, label: label(labels[String(value)], lang, String(value)) }))
 }
 
-function sourceOf(schema: JsonSchema): Source | null {
+const LISTS: Partial<Record<string, [path: string, narrowedBy: string[]]>> = {
+  clinic: ['/api/clinics', []],
+  department: ['/api/clinics/departments', ['clinic']],
+  doctor: ['/api/clinics/doctors', ['clinic', 'department']],
+  product: ['/api/clinics/products', ['clinic']],
+  lines: ['/api/clinics/products', ['clinic']],
+}
+
+const dependsOn = (schema: JsonSchema): string[] => {
+  const named = record(schema['x-ui']).depends
+  return Array.isArray(named) ? named.filter((one): one is string => typeof one === 'string') : []
+}
+
+/** A list of the house, narrowed by what is chosen in the fields it depends on. */
+function listOf(widget: string, depends: string[], data: FormData): Source | null {
+  const [path, narrowedBy] = LISTS[widget] ?? ['', []]
+  if (!path) return null
+  const asked = new URLSearchParams()
+  narrowedBy.forEach((name, place) => {
+    const value = depends[place] ? data[depends[place]] : undefined
+    if (typeof value === 'string' && value) asked.set(name, value)
+  })
+  return { path: asked.size ? `${path}?${asked.toString()}` : path, value: 'key' }
+}
+
+function sourceOf(schema: JsonSchema, data: FormData): Source | null {
   const ui = record(schema['x-ui'])
   const options = record(ui.options)
   if (ui.widget === 'phone-masked') return null
+  const list = listOf(text(ui.widget), dependsOn(schema), data)
+  if (list) return list
   const named = text(ui.source) || text(options.source) || text(ui.options)
   // "users?role=agent" is short for "/api/users?role=agent".
   if (named) return { path: named.startsWith('/') ? named : `/api/${named}`, value: text(options.value) || undefined, label: text(options.label) || undefined }
@@ -66,7 +102,7 @@ function sourceOf(schema: JsonSchema): Source | null {
 
 function widgetOf(schema: JsonSchema, choices: Choice[], source: Source | null): Widget {
   const wished = text(record(schema['x-ui']).widget).replace('date-time', 'datetime').replace('phone-masked', 'phone')
-  const known: Widget[] = ['text', 'textarea', 'phone', 'number', 'switch', 'checkbox', 'checkboxes', 'radio', 'select', 'date', 'datetime', 'time', 'user', 'group']
+  const known: Widget[] = ['text', 'textarea', 'phone', 'number', 'switch', 'checkbox', 'checkboxes', 'radio', 'select', 'date', 'datetime', 'time', 'user', 'group', 'clinic', 'department', 'doctor', 'product', 'slot', 'suggestion', 'lines']
   if ((known as string[]).includes(wished)) return wished as Widget
   const type = [schema.type].flat().find((one) => one !== 'null')
   if (source) return 'select'
@@ -105,9 +141,9 @@ export function fieldsOf(schema: JsonSchema, data: FormData, lang: Lang): Field[
   // A branch that only limits a value ("const" without title) is a rule, not a field.
   const shown = Object.entries(properties).filter(([name, part]) => visible(part, data) && (schema.properties?.[name] || part.title || part['x-ui']))
   const required = requiredNow(schema, data)
-  return shown.map(([name, part]) => {
+  const fields = shown.map(([name, part]): Field => {
     const choices = part.type === 'boolean' ? [] : choicesOf(part, lang)
-    const source = sourceOf(part)
+    const source = sourceOf(part, data)
     const widget = widgetOf(part, choices, source)
     const ui = record(part['x-ui'])
     return {
@@ -121,11 +157,44 @@ export function fieldsOf(schema: JsonSchema, data: FormData, lang: Lang): Field[
       source,
       required: required.has(name),
       readOnly: part.readOnly === true || ui.readonly === true || ui.widget === 'phone-masked',
-      wide: ui.wide === true || widget === 'textarea' || (widget === 'radio' && choices.length > 3),
+      wide: ui.wide === true || ['textarea', 'slot', 'suggestion', 'lines'].includes(widget) || (widget === 'radio' && choices.length > 3),
       rows: typeof ui.rows === 'number' ? ui.rows : 2,
       schema: part,
+      depends: dependsOn(part),
+      fills: widget === 'suggestion' && Array.isArray(ui.fills) ? named(ui.fills) : {},
+      inside: null,
     }
   })
+  return joined(fields)
+}
+
+const PLACES: Filled[] = ['clinic', 'department', 'doctor', 'date', 'hour']
+const named = (names: unknown[]): Field['fills'] => Object.fromEntries(PLACES.map((place, at) => [place, names[at]]).filter(([, name]) => typeof name === 'string'))
+
+/** A date and the hour after it, both with the widget `slot`, are one choice. */
+function joined(fields: Field[]): Field[] {
+  fields.forEach((field, at) => {
+    const hour = fields[at + 1]
+    if (field.widget !== 'slot' || field.schema.type !== 'string' || hour?.widget !== 'slot') return
+    field.fills = named([...field.depends.slice(0, 3), ...Array<undefined>(Math.max(0, 3 - field.depends.length)), field.name, hour.name])
+    hour.inside = field.name
+  })
+  return fields
+}
+
+/** What else changes when a field does: choices that came from its former value are no choices any more. */
+export function outdated(schema: JsonSchema, changed: string[]): string[] {
+  const all = Object.entries(schema.properties ?? {})
+  const gone = new Set<string>()
+  const look = (names: Iterable<string>) => {
+    for (const name of names) {
+      const next = all.filter(([other, part]) => !gone.has(other) && !changed.includes(other) && dependsOn(part).includes(name)).map(([other]) => other)
+      next.forEach((other) => gone.add(other))
+      look(next)
+    }
+  }
+  look(changed)
+  return [...gone]
 }
 
 /** What is sent: only the fields that show, without empty ones and without those that are only shown. */

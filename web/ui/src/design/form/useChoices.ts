@@ -3,7 +3,7 @@ import { api } from '@/api/client'
 import type { Bilingual } from '@/api/types'
 import type { Choice, Source } from './fields'
 
-type Row = Record<string, unknown>
+export type Row = Record<string, unknown>
 const cache = new Map<string, Promise<Row[]>>()
 
 const rows = async (path: string): Promise<Row[]> => {
@@ -12,19 +12,21 @@ const rows = async (path: string): Promise<Row[]> => {
 }
 
 /** Choices from the API; one address is read once a minute at most. `search` goes to the server as it is typed. */
-export function useChoices(source: Source, say: (text: Bilingual | string) => string) {
+export function useChoices(from: () => Source, say: (text: Bilingual | string) => string, more: (row: Row) => string = () => '') {
   const choices = ref<Choice[]>([])
   const loading = ref(false)
   const failed = ref(false)
 
   const labelOf = (row: Row): string => {
+    const source = from()
     const own = row[source.label ?? ''] ?? row.title ?? row.name ?? row.label ?? row.key ?? row.number
-    const words = say(own as Bilingual | string)
+    const words = say(row.name_en !== undefined && own === row.name ? { zh: String(row.name), en: String(row.name_en ?? row.name) } : (own as Bilingual | string)) + more(row)
     return row.number !== undefined && row.name !== undefined ? `${String(row.number)} ${words}` : words
   }
-  const toChoice = (row: Row): Choice => ({ value: row[source.value ?? ''] ?? row.key ?? row.number ?? row.id ?? row.value, label: labelOf(row) })
+  const toChoice = (row: Row): Choice => ({ value: row[from().value ?? ''] ?? row.key ?? row.number ?? row.id ?? row.value, label: labelOf(row) })
 
   async function load(search = '') {
+    const source = from()
     const path = search ? `${source.path}${source.path.includes('?') ? '&' : '?'}search=${encodeURIComponent(search)}` : source.path
     loading.value = true
     failed.value = false
@@ -33,7 +35,8 @@ export function useChoices(source: Source, say: (text: Bilingual | string) => st
         cache.set(path, rows(path))
         setTimeout(() => cache.delete(path), 60_000)
       }
-      choices.value = (await cache.get(path)!).map(toChoice)
+      const found = await cache.get(path)!
+      if (from().path === source.path) choices.value = found.map(toChoice) // else something else was chosen meanwhile
     } catch {
       cache.delete(path)
       failed.value = true
