@@ -61,6 +61,22 @@ export type InstanceView = Schema<'InstanceView'>
 export type Incident = Schema<'IncidentRow'>
 export type MessageRow = Schema<'MessageRow'>
 
+// --- clinics, appointments, orders, money, members
+export type Clinic = Schema<'ClinicOut'>
+export type Doctor = Schema<'ClinicDoctorOut'>
+export type Appointment = Schema<'AppointmentRow'>
+export type ScheduleRow = Schema<'ScheduleRow'>
+export type Suspended = Schema<'SuspendedOut'>
+export type Order = Schema<'OrderRow'>
+export type OrderDetail = Schema<'OrderDetail'>
+export type Payment = Schema<'PaymentRow'>
+export type PaymentDetail = Schema<'PaymentDetail'>
+export type Refund = Schema<'RefundRow'>
+export type Reconciliation = Schema<'ReconciliationOut'>
+export type ReconciliationRow = Schema<'ReconciliationRow'>
+export type Membership = Schema<'MembershipOut'>
+export type LedgerEntry = Schema<'EntryOut'>
+
 // --- reports
 export type Report = Schema<'ReportOut'>
 export type ReportParam = Schema<'ParamOut'>
