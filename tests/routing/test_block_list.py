@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from rest_framework.test import APIClient
 
-from engine.verbs import REGISTRY, Context, VerbRefused
+from engine.verbs import REGISTRY, Context, VerbFailed, VerbRefused
 from tests.calls.cast import LI, STRANGER, a_queue, a_user
 from web.common import seals
 from web.common.models import AuditRow
@@ -66,9 +66,11 @@ def test_from_the_application_to_the_expiry(clock):
 
 def test_a_threat_is_blocked_for_a_day_before_anybody_decides(clock):
     ask(clock, "routing.check_number", reason="threat")
-    ask(clock, "routing.block_number", days=1, channels=["voice"], temporary=True)
+    with pytest.raises(VerbFailed):
+        ask(clock, "routing.block_number", temporary=True)  # how long is the diagram's to say
+    ask(clock, "routing.block_number", hours=6, channels=["voice"], temporary=True)
     entry = BlockEntry.objects.get()
-    assert entry.is_temporary and entry.until == clock.now() + timedelta(hours=24)
+    assert entry.is_temporary and entry.until == clock.now() + timedelta(hours=6)
     ask(clock, "routing.block_number", by="2001", days=0, channels=["voice", "sms"], temporary=False)
     entry.refresh_from_db()
     assert (entry.is_temporary, entry.until, entry.term_days) == (False, None, None)
@@ -112,8 +114,11 @@ def test_an_application_nobody_approved_is_refused_with_its_case(clock):
 
 
 def test_no_silent_approval_a_forgotten_application_ends(clock):
-    ask(clock, "routing.check_number", reason="other")
-    clock.forward(days=7)
+    ask(clock, "routing.check_number", reason="other", pending_days=3)
+    clock.forward(days=2, hours=23)
+    sweep()
+    assert BlockEntry.objects.get().state == "pending"
+    clock.forward(hours=1)
     sweep()
     assert BlockEntry.objects.get().state == "refused"
 
@@ -128,16 +133,16 @@ def test_a_verb_for_an_entry_that_is_not_there_is_a_business_answer(clock):
 
 
 @pytest.mark.req("S-37")
-def test_many_attempts_call_for_a_review_each_ten(clock):
+def test_many_attempts_call_for_a_review_each_time_as_many_as_the_diagram_says(clock):
     ask(clock, "routing.check_number", reason="other")
-    ask(clock, "routing.block_number", days=0)
+    ask(clock, "routing.block_number", days=0, review_after=4)
     entry = BlockEntry.objects.get()
-    for _ in range(10):
+    for _ in range(4):
         services.count_attempt(entry)
     assert not InboundMessage.objects.exists()
-    for _ in range(11):
+    for _ in range(5):
         services.count_attempt(entry)
-    assert ask(clock, "routing.count_attempts", entry=str(entry.pk)) == {"attempts": 21}
+    assert ask(clock, "routing.count_attempts", entry=str(entry.pk)) == {"attempts": 9}
     messages = InboundMessage.objects.filter(name="blacklist.attempts", business_key=CASE)
     assert messages.count() == 2
 

@@ -6,6 +6,7 @@ from web.agents.models import AgentProfile
 from web.calls import services as calls
 from web.calls.models import Call
 from web.customers.models import Customer, PhoneNumber
+from web.routing import services as routing
 from web.workflow.models import FlowDefinition
 
 from . import services
@@ -69,6 +70,8 @@ def close_with_flow(instance) -> None:
             else (instance.ends[-1] if instance.ends else "completed")
         )
         services.close_ticket(ticket, outcome=outcome[:40])
+    if instance.status == instance.CANCELLED and instance.business_key:
+        routing.close_application(instance.business_key)  # what it had applied for cannot be decided any more
 
 
 def startable_flows() -> set[str]:

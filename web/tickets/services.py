@@ -22,7 +22,6 @@ from web.common.publishing import publish
 from web.customers import services as customers
 from web.customers.models import Customer
 from web.jobs import services as jobs
-from web.routing import services as routing
 from web.routing.models import Queue
 from web.workflow import services as workflow
 from web.workflow.models import UserTask
@@ -263,8 +262,6 @@ def by_key_or_fail(business_key: str) -> Ticket:
 def close_ticket(ticket: Ticket, *, outcome: str) -> None:
     """The case is settled. Closing twice keeps the first outcome."""
     if Ticket.objects.open().filter(pk=ticket.pk).update(closed_at=clock.now(), outcome=outcome, state="closed"):
-        if ticket.kind == "blacklist":
-            routing.close_application(ticket.key)
         publish(TicketChanged(ticket.pk))
 
 
