@@ -98,6 +98,21 @@ def test_a_vip_is_for_the_supervisor(clock):
     assert ask(clock, "routing.check_number", reason="other")["verdict"] == "flag"
 
 
+def test_a_supervisors_block_of_a_vip_really_blocks(clock):
+    AllowEntry.objects.create(token=token(STRANGER), value=STRANGER, kind="vip")
+    ask(clock, "routing.check_number", reason="threat")
+    ask(clock, "routing.block_number", by="3001", days=7)
+    entry = services.is_blocked(token(STRANGER))
+    assert entry is not None and entry.approved_by == "3001"
+
+
+@pytest.mark.parametrize("kind", services.NEVER_LISTED)
+def test_what_must_never_be_refused_is_not_although_it_was_listed_before(clock, kind):
+    entry = services.block_number(STRANGER, reason="other", acting_user=a_user("3001", "supervisor"))
+    AllowEntry.objects.create(token=entry.token, value=STRANGER, kind=kind)
+    assert services.is_blocked(entry.token) is None
+
+
 def test_two_applications_for_one_number_are_one(clock):
     first = ask(clock, "routing.check_number", reason="other")
     second = ask(clock, "routing.check_number", key="ticket:T20261123-0002", reason="other")

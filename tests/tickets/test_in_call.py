@@ -14,6 +14,7 @@ from web.calls.models import CallLeg
 from web.common import clock
 from web.common.errors import NotAllowed
 from web.common.models import AuditRow
+from web.customers.models import Customer
 from web.jobs import services as jobs
 from web.jobs.models import InboundMessage
 from web.routing.models import BlockEntry
@@ -164,6 +165,19 @@ def test_an_application_that_comes_to_nothing_leaves_the_number_free(flows, alic
     assert BlockEntry.objects.get().state == "refused"
     wish("c2")
     assert BlockEntry.objects.filter(state="pending").count() == 1
+
+
+@pytest.mark.req("S-35")
+@pytest.mark.parametrize("who", ["vip", "member", "open_ticket", ""])
+def test_a_number_of_somebody_we_care_for_is_for_the_supervisor(flows, alice, wang, a_call, who):
+    call = a_call(customer=wang)
+    Customer.objects.filter(pk=wang.pk).update(is_vip=who == "vip", level="gold" if who == "member" else None)
+    if who == "open_ticket":
+        services.open_ticket(acting_user=alice, purpose="consult", call=call, customer=wang)
+    ticket = services.open_ticket(acting_user=alice, kind="blacklist", call=call, customer=wang, source="call")
+    apply(ticket, alice)
+    open_ = UserTask.objects.get(instance__ticket=ticket, state="open")
+    assert open_.element == ("B4_supervisor" if who else "B3_leader")
 
 
 @contextmanager

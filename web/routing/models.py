@@ -78,7 +78,7 @@ class BlockEntry(models.Model):
 
 
 class AllowEntry(models.Model):
-    """White list: beats the black list; own, emergency and partner numbers can never be listed (S-68, 9.5 B2)."""
+    """White list: own, internal, emergency and partner numbers are never listed or refused; a VIP's only by a supervisor (S-68, 9.5 B2)."""
 
     token = models.CharField(max_length=32, unique=True)
     value = SealedTextField()

@@ -1,7 +1,8 @@
 """Where a call goes and who is refused (P-05, P-06, S-35…S-37, S-68).
 
-The white list stands before the black list. Numbers are known by their token only (`blind` of the E.164 form); the number
-of a flow's case is asked of the room that has it (`number_of`).
+Own, internal, emergency and partner numbers are never listed and never refused; a VIP's may be, by a supervisor. Numbers are
+known by their token only (`blind` of the E.164 form); the number of a flow's case is asked of the room that has it
+(`number_of`), and so is why a supervisor must decide about it (`concern_of`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,18 @@ def number_of(lookup: NumberOf) -> NumberOf:
     """The room that keeps cases says whose number one is about: lookup(business key) -> E.164 or None."""
     global _number_of
     _number_of = lookup
+    return lookup
+
+
+Concern = Callable[[str], str]
+_concern: Concern = lambda business_key: ""  # noqa: E731
+
+
+def concern_of(lookup: Concern) -> Concern:
+    """The room that keeps cases says why a supervisor must decide about the number of one: lookup(business key) -> vip, member, open_ticket
+    or "" for nobody we know."""
+    global _concern
+    _concern = lookup
     return lookup
 
 
@@ -86,11 +99,12 @@ def _in_force(now: datetime) -> Q:
 
 
 def is_blocked(token: str | None, channel: str = "voice") -> BlockEntry | None:
-    """The entry in force that refuses this number on `channel`, or None: not listed, run out, or on the white list."""
+    """The entry in force that refuses this number on `channel`, or None: not listed, run out, or one that is never refused."""
     if not token:
         return None
     for entry in BlockEntry.objects.filter(_in_force(clock.now()), token=token):
-        if channel in (entry.channels or ["voice"]) and not AllowEntry.objects.filter(token=token).exists():
+        never = AllowEntry.objects.filter(token=token, kind__in=NEVER_LISTED)
+        if channel in (entry.channels or ["voice"]) and not never.exists():
             return entry
     return None
 
@@ -126,7 +140,7 @@ def check_number(
     decided after `pending_days` (None: it waits for its case).
 
     refuse: number_withheld, or the kind of number that may never be listed. listed: blocked_already, applied_already.
-    flag: vip. Else normal.
+    flag: vip, member, open_ticket (`concern_of`). Else normal.
     """
     number = _number_of(business_key)
     if not number:
@@ -146,9 +160,8 @@ def check_number(
     elif entry.state == BlockEntry.PENDING and reason and entry.reason != reason:
         entry.reason = reason
         entry.save(update_fields=["reason"])
-    if allowed is not None:
-        return Verdict("flag", allowed.kind, entry)
-    return Verdict("normal", "", entry)
+    concern = allowed.kind if allowed is not None else _concern(business_key)
+    return Verdict("flag" if concern else "normal", concern, entry)
 
 
 def _apply_for(

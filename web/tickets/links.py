@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
+
 from web.agents.models import AgentProfile
 from web.calls import services as calls
 from web.calls.models import Call
@@ -87,6 +89,21 @@ def customer_of(business_key: str) -> Customer | None:
 def number_of(business_key: str) -> str | None:
     ticket = services.by_key(business_key)
     return ticket.caller if ticket else None
+
+
+def concern_of(business_key: str) -> str:
+    """Why a supervisor must decide about the number of this case: a VIP's, a member's, or one with another open ticket; "" else."""
+    ticket = services.by_key(business_key)
+    if ticket is None:
+        return ""
+    people = Customer.objects.filter(Q(pk=ticket.customer_id) | Q(phones__token=ticket.caller_token or ""))
+    levels = list(people.values_list("is_vip", "level"))
+    if any(is_vip for is_vip, _ in levels):
+        return "vip"
+    if any(level for _, level in levels):
+        return "member"
+    his = Q(customer__in=people.values("pk")) | Q(caller_token=ticket.caller_token or "")
+    return "open_ticket" if Ticket.objects.open().filter(his).exclude(pk=ticket.pk).exists() else ""
 
 
 def recipient_of(business_key: str) -> tuple[Customer | None, str | None]:
