@@ -141,7 +141,6 @@ def apply(ticket, user) -> None:
         "reason": "harassment",
         "description": "rings all day",
         "term": "7",
-        "channels": ["voice"],
     }
     workflow.complete(task_of(ticket), user, answers, wait=False)
 
