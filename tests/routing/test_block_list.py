@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from engine.verbs import REGISTRY, Context, VerbFailed, VerbRefused
 from tests.calls.cast import LI, STRANGER, a_queue, a_user
+from web.accounts.models import Notification
 from web.common import seals
 from web.common.models import AuditRow
 from web.jobs.models import InboundMessage, Job
@@ -160,6 +161,17 @@ def test_many_attempts_call_for_a_review_each_time_as_many_as_the_diagram_says(c
     assert ask(clock, "routing.count_attempts", entry=str(entry.pk)) == {"attempts": 9}
     messages = InboundMessage.objects.filter(name="blacklist.attempts", business_key=CASE)
     assert messages.count() == 2
+
+
+def test_the_weekly_count_goes_to_the_leaders_of_the_team_alone(clock):
+    lena = a_user("2001", "team_leader", group="booking", leads=True)
+    a_user("2002", "team_leader", group="service", leads=True)
+    ask(clock, "routing.check_number", reason="other")
+    entry = ask(clock, "routing.block_number", days=0)["entry"]
+    assert ask(clock, "routing.report_attempts", entry=entry, group="booking", attempts=7) == {"told": 1}
+    notice = Notification.objects.get()
+    assert (notice.user, notice.kind, notice.ref) == (lena, "block_attempts", CASE)
+    assert (notice.params["number"], notice.params["attempts"]) == ("139****0000", 7)
 
 
 def test_everything_is_audited_without_the_number(clock):

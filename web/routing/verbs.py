@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.verbs import Context, VerbRefused, verb
+from web.accounts import services as accounts
 
 from . import services
 from .models import BlockEntry
@@ -103,3 +104,20 @@ def lift_block(context: Context, *, entry: str) -> dict[str, Any]:
 def count_attempts(context: Context, *, entry: str) -> dict[str, Any]:
     """How many calls were refused because of the entry."""
     return {"attempts": _entry(entry).attempts}
+
+
+@verb(
+    "routing.report_attempts",
+    params={
+        "properties": {**ENTRY["properties"], "group": TEXT, "attempts": {"type": "integer"}},
+        "required": ["entry", "group", "attempts"],
+    },
+    result={"properties": {"told": {"type": "integer"}}, "required": ["told"]},
+)
+def report_attempts(context: Context, *, entry: str, group: str, attempts: int) -> dict[str, Any]:
+    """Tell the leaders of the team how many calls of the blocked number were refused; how many leaders were told."""
+    found, leaders = _entry(entry), accounts.leaders_of(group)
+    for leader in leaders:
+        params = {"number": found.masked, "attempts": attempts, "business_key": context.business_key}
+        accounts.notify(leader, "block_attempts", params, ref=context.business_key or None)
+    return {"told": len(leaders)}
