@@ -56,7 +56,7 @@ def test_a_number_is_listed_by_agent_and_leader_refused_and_free_again_after_its
         approval = within(5, lambda: row_of(liu, "pool", ticket), "the approval")["id"]
         assert row_of(zhang, "pool", ticket) is None and row_of(zhang, "mine", ticket) is None
         assert refused(zhang, f"tasks/{approval}/claim", {}) == 403
-        answer = {"data": {"decision": "agree", "comment": "我自己", "term": "7", "channels": ["voice"]}}
+        answer = {"data": {"decision": "agree", "comment": "我自己", "term": "7"}}
         assert refused(zhang, f"tasks/{approval}/complete", answer) in (403, 409)
         zhang.holds("F4")
         zhang.is_in("wrap")

@@ -137,7 +137,7 @@ def stated(key: str, name: str, **data) -> Play:
 @pytest.mark.req("S-36")
 def test_nobody_approves_his_own_application_not_even_a_leader_or_who_took_it_over():
     play = stated("blacklist", "申请, 组长同意, 到期自动解除", opened_by="2001")
-    form = {"action": "submit", "reason": "advert", "description": "广告", "term": "7", "channels": ["voice"]}
+    form = {"action": "submit", "reason": "advert", "description": "广告", "term": "7"}
     play.deliver("task.reassigned", {"assignee": "2005", "due_at": "2026-11-23T18:00:00+08:00"}, element="B1_apply")
     play.complete("B1_apply", **form)
     assert play.task("B3_leader").exclude == ["2001", "2005"]

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 from rest_framework.test import APIClient
 
-from engine.verbs import REGISTRY, Context, VerbRefused
+from engine.verbs import REGISTRY, Context, VerbFailed, VerbRefused
 from tests.calls.cast import LI, STRANGER, a_queue, a_user
+from web.accounts.models import Notification
 from web.common import seals
 from web.common.models import AuditRow
 from web.jobs.models import InboundMessage, Job
@@ -66,9 +67,11 @@ def test_from_the_application_to_the_expiry(clock):
 
 def test_a_threat_is_blocked_for_a_day_before_anybody_decides(clock):
     ask(clock, "routing.check_number", reason="threat")
-    ask(clock, "routing.block_number", days=1, channels=["voice"], temporary=True)
+    with pytest.raises(VerbFailed):
+        ask(clock, "routing.block_number", temporary=True)  # how long is the diagram's to say
+    ask(clock, "routing.block_number", hours=6, channels=["voice"], temporary=True)
     entry = BlockEntry.objects.get()
-    assert entry.is_temporary and entry.until == clock.now() + timedelta(hours=24)
+    assert entry.is_temporary and entry.until == clock.now() + timedelta(hours=6)
     ask(clock, "routing.block_number", by="2001", days=0, channels=["voice", "sms"], temporary=False)
     entry.refresh_from_db()
     assert (entry.is_temporary, entry.until, entry.term_days) == (False, None, None)
@@ -96,6 +99,21 @@ def test_a_vip_is_for_the_supervisor(clock):
     assert ask(clock, "routing.check_number", reason="other")["verdict"] == "flag"
 
 
+def test_a_supervisors_block_of_a_vip_really_blocks(clock):
+    AllowEntry.objects.create(token=token(STRANGER), value=STRANGER, kind="vip")
+    ask(clock, "routing.check_number", reason="threat")
+    ask(clock, "routing.block_number", by="3001", days=7)
+    entry = services.is_blocked(token(STRANGER))
+    assert entry is not None and entry.approved_by == "3001"
+
+
+@pytest.mark.parametrize("kind", services.NEVER_LISTED)
+def test_what_must_never_be_refused_is_not_although_it_was_listed_before(clock, kind):
+    entry = services.block_number(STRANGER, reason="other", acting_user=a_user("3001", "supervisor"))
+    AllowEntry.objects.create(token=entry.token, value=STRANGER, kind=kind)
+    assert services.is_blocked(entry.token) is None
+
+
 def test_two_applications_for_one_number_are_one(clock):
     first = ask(clock, "routing.check_number", reason="other")
     second = ask(clock, "routing.check_number", key="ticket:T20261123-0002", reason="other")
@@ -112,8 +130,11 @@ def test_an_application_nobody_approved_is_refused_with_its_case(clock):
 
 
 def test_no_silent_approval_a_forgotten_application_ends(clock):
-    ask(clock, "routing.check_number", reason="other")
-    clock.forward(days=7)
+    ask(clock, "routing.check_number", reason="other", pending_days=3)
+    clock.forward(days=2, hours=23)
+    sweep()
+    assert BlockEntry.objects.get().state == "pending"
+    clock.forward(hours=1)
     sweep()
     assert BlockEntry.objects.get().state == "refused"
 
@@ -128,18 +149,29 @@ def test_a_verb_for_an_entry_that_is_not_there_is_a_business_answer(clock):
 
 
 @pytest.mark.req("S-37")
-def test_many_attempts_call_for_a_review_each_ten(clock):
+def test_many_attempts_call_for_a_review_each_time_as_many_as_the_diagram_says(clock):
     ask(clock, "routing.check_number", reason="other")
-    ask(clock, "routing.block_number", days=0)
+    ask(clock, "routing.block_number", days=0, review_after=4)
     entry = BlockEntry.objects.get()
-    for _ in range(10):
+    for _ in range(4):
         services.count_attempt(entry)
     assert not InboundMessage.objects.exists()
-    for _ in range(11):
+    for _ in range(5):
         services.count_attempt(entry)
-    assert ask(clock, "routing.count_attempts", entry=str(entry.pk)) == {"attempts": 21}
+    assert ask(clock, "routing.count_attempts", entry=str(entry.pk)) == {"attempts": 9}
     messages = InboundMessage.objects.filter(name="blacklist.attempts", business_key=CASE)
     assert messages.count() == 2
+
+
+def test_the_weekly_count_goes_to_the_leaders_of_the_team_alone(clock):
+    lena = a_user("2001", "team_leader", group="booking", leads=True)
+    a_user("2002", "team_leader", group="service", leads=True)
+    ask(clock, "routing.check_number", reason="other")
+    entry = ask(clock, "routing.block_number", days=0)["entry"]
+    assert ask(clock, "routing.report_attempts", entry=entry, group="booking", attempts=7) == {"told": 1}
+    notice = Notification.objects.get()
+    assert (notice.user, notice.kind, notice.ref) == (lena, "block_attempts", CASE)
+    assert (notice.params["number"], notice.params["attempts"]) == ("139****0000", 7)
 
 
 def test_everything_is_audited_without_the_number(clock):

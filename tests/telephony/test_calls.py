@@ -144,7 +144,7 @@ def test_the_white_list_beats_the_black_list(rig):
     a_queue()
     alice = ready(rig, "1001")
     entry = routing.block_number(STRANGER, reason="other", acting_user=alice.user)
-    AllowEntry.objects.create(token=entry.token, value=STRANGER, kind="vip")
+    AllowEntry.objects.create(token=entry.token, value=STRANGER, kind="partner")
     call = rig.rings(STRANGER)
     assert call.outcome is None and call.legs.get().agent == alice
     assert BlockEntry.objects.get().attempts == 0

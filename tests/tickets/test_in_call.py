@@ -16,6 +16,8 @@ from web.common.errors import NotAllowed
 from web.common.models import AuditRow
 from web.jobs import services as jobs
 from web.jobs.models import InboundMessage
+from web.membership import services as membership
+from web.routing.models import BlockEntry
 from web.tickets import services
 from web.tickets.models import TicketCall
 from web.workflow import services as workflow
@@ -139,9 +141,44 @@ def apply(ticket, user) -> None:
         "reason": "harassment",
         "description": "rings all day",
         "term": "7",
-        "channels": ["voice"],
     }
     workflow.complete(task_of(ticket), user, answers, wait=False)
+
+
+@pytest.mark.req("S-35")
+@pytest.mark.parametrize("ends", ["withdrawn", "cancelled"])
+def test_an_application_that_comes_to_nothing_leaves_the_number_free(flows, alice, wang, a_call, person, ends):
+    def wish(call_id):
+        call = a_call(customer=wang, call_id=call_id)
+        ticket = services.open_ticket(acting_user=alice, kind="blacklist", call=call, customer=wang, source="call")
+        apply(ticket, alice)
+        return ticket
+
+    first = wish("c1")
+    assert BlockEntry.objects.get().state == "pending"
+    if ends == "withdrawn":
+        services.withdraw(first, acting_user=alice)
+        jobs.sweep()
+    else:
+        workflow.cancel_instance(first.instance, person("3002", "supervisor"), "twice")
+    assert BlockEntry.objects.get().state == "refused"
+    wish("c2")
+    assert BlockEntry.objects.filter(state="pending").count() == 1
+
+
+@pytest.mark.req("S-35")
+@pytest.mark.parametrize("who", ["vip", "member", "open_ticket", ""])
+def test_a_number_of_somebody_we_care_for_is_for_the_supervisor(flows, alice, wang, a_call, who):
+    call = a_call(customer=wang)
+    if who in ("vip", "member"):
+        scheme = "vip" if who == "vip" else "ordinary"
+        membership.set_level(wang, scheme, "gold", "a regular guest", acting_user=person("3003", "supervisor"))
+    if who == "open_ticket":
+        services.open_ticket(acting_user=alice, purpose="consult", call=call, customer=wang)
+    ticket = services.open_ticket(acting_user=alice, kind="blacklist", call=call, customer=wang, source="call")
+    apply(ticket, alice)
+    open_ = UserTask.objects.get(instance__ticket=ticket, state="open")
+    assert open_.element == ("B4_supervisor" if who else "B3_leader")
 
 
 @contextmanager

@@ -163,7 +163,7 @@ def test_a_failing_verb_never_costs_the_form(cast, clock) -> None:
     assert again(todo).state == UserTask.DONE and Submission.objects.get(task=todo).data == ANSWER
     incident = Incident.objects.get()
     assert (incident.state, incident.element, incident.subject) == (Incident.OPEN, "work", f"instance:{instance.pk}")
-    assert "138" not in incident.cause + (incident.detail or "") and "RuntimeError" in incident.cause
+    assert "13812345678" not in incident.cause + (incident.detail or "") and "RuntimeError" in incident.cause
     assert again(instance).is_stuck and again(instance).data["result"] == "solved"
     clock.forward(seconds=13)
     jobs.sweep()

@@ -53,7 +53,13 @@ class BlockEntry(models.Model):
     state = models.CharField(max_length=10, choices=STATES, default=PENDING)
     since = models.DateTimeField(null=True, blank=True)
     until = models.DateTimeField(null=True, blank=True)
+    decide_by = models.DateTimeField(
+        null=True, blank=True, help_text="undecided by then = refused; empty: never by itself"
+    )
     attempts = models.IntegerField(default=0)
+    review_after = models.IntegerField(
+        null=True, blank=True, help_text="refused calls after which somebody should look"
+    )
     last_attempt_at = models.DateTimeField(null=True, blank=True)
     business_key = models.CharField(max_length=80, blank=True, null=True)
     applied_by = models.CharField(max_length=20)
@@ -72,7 +78,7 @@ class BlockEntry(models.Model):
 
 
 class AllowEntry(models.Model):
-    """White list: beats the black list; own, emergency and partner numbers can never be listed (S-68, 9.5 B2)."""
+    """White list: own, internal, emergency and partner numbers are never listed or refused; a VIP's only by a supervisor (S-68, 9.5 B2)."""
 
     token = models.CharField(max_length=32, unique=True)
     value = SealedTextField()

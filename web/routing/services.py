@@ -1,7 +1,8 @@
 """Where a call goes and who is refused (P-05, P-06, S-35…S-37, S-68).
 
-The white list stands before the black list. Numbers are known by their token only (`blind` of the E.164 form); the number
-of a flow's case is asked of the room that has it (`number_of`).
+Own, internal, emergency and partner numbers are never listed and never refused; a VIP's may be, by a supervisor. Numbers are
+known by their token only (`blind` of the E.164 form); the number of a flow's case is asked of the room that has it
+(`number_of`), and so is why a supervisor must decide about it (`concern_of`).
 """
 
 from __future__ import annotations
@@ -26,11 +27,6 @@ from web.jobs import services as jobs
 from .events import BlockChanged
 from .models import AllowEntry, BlockEntry, Queue, ServiceNumber
 
-ATTEMPTS_FOR_REVIEW = 10
-"""More refused calls than this, and again as many: somebody should look (REQUIREMENTS 9.5, B6)."""
-
-PENDING_AT_MOST = timedelta(days=7)
-TEMPORARY = timedelta(hours=24)
 NEVER_LISTED = ("own", "internal", "emergency", "partner")
 
 NumberOf = Callable[[str], str | None]
@@ -41,6 +37,18 @@ def number_of(lookup: NumberOf) -> NumberOf:
     """The room that keeps cases says whose number one is about: lookup(business key) -> E.164 or None."""
     global _number_of
     _number_of = lookup
+    return lookup
+
+
+Concern = Callable[[str], str]
+_concern: Concern = lambda business_key: ""  # noqa: E731
+
+
+def concern_of(lookup: Concern) -> Concern:
+    """The room that keeps cases says why a supervisor must decide about the number of one: lookup(business key) -> vip, member, open_ticket
+    or "" for nobody we know."""
+    global _concern
+    _concern = lookup
     return lookup
 
 
@@ -91,11 +99,12 @@ def _in_force(now: datetime) -> Q:
 
 
 def is_blocked(token: str | None, channel: str = "voice") -> BlockEntry | None:
-    """The entry in force that refuses this number on `channel`, or None: not listed, run out, or on the white list."""
+    """The entry in force that refuses this number on `channel`, or None: not listed, run out, or one that is never refused."""
     if not token:
         return None
     for entry in BlockEntry.objects.filter(_in_force(clock.now()), token=token):
-        if channel in (entry.channels or ["voice"]) and not AllowEntry.objects.filter(token=token).exists():
+        never = AllowEntry.objects.filter(token=token, kind__in=NEVER_LISTED)
+        if channel in (entry.channels or ["voice"]) and not never.exists():
             return entry
     return None
 
@@ -107,11 +116,12 @@ def any_blocked(tokens: list[str]) -> bool:
 
 @transaction.atomic
 def count_attempt(entry: BlockEntry) -> int:
-    """A refused call is counted; beyond ATTEMPTS_FOR_REVIEW the entry's flow hears `blacklist.attempts`. The count so far."""
+    """A refused call is counted; beyond the entry's `review_after`, and each time as many again, its flow hears `blacklist.attempts`. The count
+    so far."""
     BlockEntry.objects.filter(pk=entry.pk).update(attempts=F("attempts") + 1, last_attempt_at=clock.now())
     entry.refresh_from_db(fields=["attempts", "last_attempt_at"])
     over = entry.attempts - 1
-    if entry.business_key and over and over % ATTEMPTS_FOR_REVIEW == 0:
+    if entry.business_key and entry.review_after and over and over % entry.review_after == 0:
         jobs.receive(
             "blacklist.attempts",
             message_id=f"blacklist.attempts:{entry.pk}:{entry.attempts}",
@@ -123,11 +133,14 @@ def count_attempt(entry: BlockEntry) -> int:
 
 
 @transaction.atomic
-def check_number(business_key: str, *, reason: str = "", applied_by: str = "") -> Verdict:
-    """May the number of this case be listed (9.5 B2)? A number that may gets its pending entry here.
+def check_number(
+    business_key: str, *, reason: str = "", applied_by: str = "", pending_days: float | None = None
+) -> Verdict:
+    """May the number of this case be listed (9.5 B2)? A number that may gets its pending entry here, refused by itself when nobody has
+    decided after `pending_days` (None: it waits for its case).
 
     refuse: number_withheld, or the kind of number that may never be listed. listed: blocked_already, applied_already.
-    flag: vip. Else normal.
+    flag: vip, member, open_ticket (`concern_of`). Else normal.
     """
     number = _number_of(business_key)
     if not number:
@@ -143,16 +156,17 @@ def check_number(business_key: str, *, reason: str = "", applied_by: str = "") -
     if entry is not None and entry.business_key != business_key:
         return Verdict("listed", "blocked_already" if entry.state == BlockEntry.ACTIVE else "applied_already", entry)
     if entry is None:
-        entry = _apply_for(number, token, business_key, reason, applied_by)
+        entry = _apply_for(number, token, business_key, reason, applied_by, pending_days)
     elif entry.state == BlockEntry.PENDING and reason and entry.reason != reason:
         entry.reason = reason
         entry.save(update_fields=["reason"])
-    if allowed is not None:
-        return Verdict("flag", allowed.kind, entry)
-    return Verdict("normal", "", entry)
+    concern = allowed.kind if allowed is not None else _concern(business_key)
+    return Verdict("flag" if concern else "normal", concern, entry)
 
 
-def _apply_for(number: str, token: str, business_key: str, reason: str, applied_by: str) -> BlockEntry:
+def _apply_for(
+    number: str, token: str, business_key: str, reason: str, applied_by: str, pending_days: float | None = None
+) -> BlockEntry:
     entry = BlockEntry(
         value=number,
         token=token,
@@ -162,14 +176,16 @@ def _apply_for(number: str, token: str, business_key: str, reason: str, applied_
         state=BlockEntry.PENDING,
         business_key=business_key,
         applied_by=applied_by or "system",
+        decide_by=clock.now() + timedelta(days=pending_days) if pending_days else None,
     )
     try:
         with transaction.atomic():
             entry.save(force_insert=True)
     except IntegrityError:  # two applications in one moment: the other one stands
         return BlockEntry.objects.get(token=token, state__in=(BlockEntry.PENDING, BlockEntry.ACTIVE))
-    due = clock.now() + PENDING_AT_MOST
-    jobs.enqueue("routing.expire_block", key=f"block:{entry.pk}", payload={"entry": entry.pk}, due_at=due)
+    if entry.decide_by:
+        payload = {"entry": entry.pk}
+        jobs.enqueue("routing.expire_block", key=f"block:{entry.pk}", payload=payload, due_at=entry.decide_by)
     audit("block.applied", f"block:{entry.pk}", actor=entry.applied_by, reason=entry.reason)
     publish(BlockChanged(entry.pk))
     return entry
@@ -180,18 +196,24 @@ def block(
     entry: BlockEntry,
     *,
     days: int | None = None,
+    hours: float | None = None,
     channels: Iterable[str] = ("voice",),
     is_temporary: bool = False,
+    review_after: int | None = None,
     approved_by: str = "",
 ) -> BlockEntry:
-    """Bring an entry into force, from the next call on (S-37). days: None or 0 = permanent; temporary = 24 h by the clock.
+    """Bring an entry into force, from the next call on (S-37). Its term is days + hours by the clock, none of both = permanent, which a
+    temporary one cannot be (ValueError). review_after: refused calls after which its flow is told; None = never.
 
     An entry in force is changed: what was temporary becomes what was approved. A job expires it at `until`.
     """
     if entry.state not in (BlockEntry.PENDING, BlockEntry.ACTIVE):
         raise NotOnTheList()
-    now = clock.now()
-    entry.until = now + TEMPORARY if is_temporary else now + timedelta(days=days) if days else None
+    now, term = clock.now(), timedelta(days=days or 0, hours=hours or 0)
+    if is_temporary and not term:
+        raise ValueError("a temporary block needs its term")
+    entry.until = now + term if term else None
+    entry.review_after = review_after
     entry.term_days = None if is_temporary else days or None
     entry.channels = list(channels) or ["voice"]
     entry.is_temporary, entry.state = is_temporary, BlockEntry.ACTIVE
@@ -235,7 +257,7 @@ def expire(entry: BlockEntry) -> BlockEntry:
     now = clock.now()
     if entry.state == BlockEntry.ACTIVE and entry.until and entry.until <= now:
         return _close(entry, BlockEntry.EXPIRED, "")
-    if entry.state == BlockEntry.PENDING and entry.created_at + PENDING_AT_MOST <= now:
+    if entry.state == BlockEntry.PENDING and entry.decide_by and entry.decide_by <= now:
         return _close(entry, BlockEntry.REFUSED, "")
     return entry
 

@@ -10,12 +10,13 @@ from rest_framework.views import APIView
 from web.accounts import services as accounts
 from web.calls.models import Call
 from web.common import seals
-from web.common.errors import NotFound
+from web.common.errors import BadInput, NotFound
 from web.common.idempotency import Idempotent
 from web.common.paging import keyset
 from web.common.scope import scope
 from web.customers import services as customers
 from web.customers.models import IDENTITIES, RELATIONS, Customer
+from web.membership import services as membership
 from web.workflow import services as workflow
 from web.workflow.models import UserTask
 
@@ -34,6 +35,17 @@ class OpenTicketIn(serializers.Serializer):
 
 class OutboundIn(serializers.Serializer):
     customer = serializers.IntegerField()
+
+
+class WhoseIn(serializers.Serializer):
+    customer = serializers.IntegerField()
+
+
+class MayBeOut(serializers.Serializer):
+    id = serializers.CharField()
+    name = serializers.CharField(help_text="masked")
+    card_no = serializers.CharField()
+    vip = serializers.BooleanField()
 
 
 class BlockIn(serializers.Serializer):
@@ -132,6 +144,35 @@ class OneTicket(APIView):
         return Response(views.detail(ticket_of(request.user, number), request.user))
 
 
+class Whose(Idempotent, APIView):
+    @extend_schema(responses=MayBeOut(many=True), operation_id="tickets_may_be")
+    def get(self, request, number: str):
+        """Whom to choose from while nobody has said whose ticket it is: those with its number. Empty for who has no work in it."""
+        ticket = self._ticket(number)
+        found = services.who_it_may_be(ticket) if workflow.first_task_of(ticket.instance, request.user) else []
+        return Response(
+            [{"id": str(one.pk), "name": one.name_masked, "card_no": one.number, "vip": membership.is_vip(one)} for one in found]
+        )
+
+    @extend_schema(request=WhoseIn, responses=views.TicketDetail, operation_id="tickets_customer")
+    def post(self, request, number: str):
+        """Say whose ticket it is: one of those with its number, by who has work in it or could take it."""
+        ticket = self._ticket(number)
+        asked = WhoseIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        customer = Customer.objects.filter(pk=asked.validated_data["customer"]).first()
+        if customer is None:
+            raise BadInput("unknown_customer", fields={"customer": [{"code": "unknown"}]})
+        services.tag_customer(ticket, customer, acting_user=request.user)
+        return Response(views.detail(ticket, request.user))
+
+    def _ticket(self, number: str) -> Ticket:
+        ticket = scope(Ticket.objects.filter(number=number), self.request.user).select_related("instance").first()
+        if ticket is None:
+            raise NotFound(what="ticket")
+        return ticket
+
+
 class Withdraw(Idempotent, APIView):
     @extend_schema(request=None, responses={202: None, 409: None}, operation_id="tickets_withdraw")
     def post(self, request, number: str):
@@ -216,6 +257,7 @@ urlpatterns = [
     path("tickets/outbound", Outbound.as_view()),
     path("tickets/block-wish", BlockWish.as_view()),
     path("tickets/<str:number>", OneTicket.as_view()),
+    path("tickets/<str:number>/customer", Whose.as_view()),
     path("tickets/<str:number>/withdraw", Withdraw.as_view()),
     path("tickets/<str:number>/urge", Urge.as_view()),
     path("tickets/<str:number>/merge", Merge.as_view()),

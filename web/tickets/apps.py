@@ -24,4 +24,5 @@ class TicketsConfig(AppConfig):
         customers.register(customer_of=links.customer_of)
         customers.history_source(links.history)
         routing.number_of(links.number_of)
+        routing.concern_of(links.concern_of)
         messaging.register(recipient_of=links.recipient_of)

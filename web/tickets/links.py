@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
+
 from web.agents.models import AgentProfile
 from web.calls import services as calls
 from web.calls.models import Call
 from web.customers.models import Customer, PhoneNumber
 from web.membership.models import Level
+from web.routing import services as routing
 from web.workflow.models import FlowDefinition
 
 from . import services
@@ -71,6 +74,8 @@ def close_with_flow(instance) -> None:
             else (instance.ends[-1] if instance.ends else "completed")
         )
         services.close_ticket(ticket, outcome=outcome[:40])
+    if instance.status == instance.CANCELLED and instance.business_key:
+        routing.close_application(instance.business_key)  # what it had applied for cannot be decided any more
 
 
 def startable_flows() -> set[str]:
@@ -86,6 +91,21 @@ def customer_of(business_key: str) -> Customer | None:
 def number_of(business_key: str) -> str | None:
     ticket = services.by_key(business_key)
     return ticket.caller if ticket else None
+
+
+def concern_of(business_key: str) -> str:
+    """Why a supervisor must decide about the number of this case: a VIP's, a member's, or one with another open ticket; "" else."""
+    ticket = services.by_key(business_key)
+    if ticket is None:
+        return ""
+    people = Customer.objects.filter(Q(pk=ticket.customer_id) | Q(phones__token=ticket.caller_token or ""))
+    schemes = set(people.values_list("member__level__scheme", flat=True))
+    if Level.VIP in schemes:
+        return "vip"
+    if schemes - {None}:
+        return "member"
+    his = Q(customer__in=people.values("pk")) | Q(caller_token=ticket.caller_token or "")
+    return "open_ticket" if Ticket.objects.open().filter(his).exclude(pk=ticket.pk).exists() else ""
 
 
 def recipient_of(business_key: str) -> tuple[Customer | None, str | None]:

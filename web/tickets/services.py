@@ -19,11 +19,12 @@ from web.common import audit, clock, seals
 from web.common.errors import BadInput, DomainError, NotAllowed
 from web.common.masking import mask_number
 from web.common.publishing import publish
+from web.customers import services as customers
 from web.customers.models import Customer
 from web.jobs import services as jobs
-from web.routing import services as routing
 from web.routing.models import Queue
 from web.workflow import services as workflow
+from web.workflow.models import UserTask
 
 from .events import TicketChanged, TicketOpened
 from .models import Ticket, TicketCall, TicketSequence
@@ -78,6 +79,12 @@ class CannotMerge(DomainError):
     """`why`: same, other_kind, other_customer, closed (the one to merge into), merged (already)."""
 
     code, status = "cannot_merge", 409
+
+
+class CustomerIsSet(DomainError):
+    """Somebody has said meanwhile whose ticket it is."""
+
+    code, status = "ticket_has_customer", 409
 
 
 def next_number() -> str:
@@ -286,8 +293,6 @@ def by_key_or_fail(business_key: str) -> Ticket:
 def close_ticket(ticket: Ticket, *, outcome: str) -> None:
     """The case is settled. Closing twice keeps the first outcome."""
     if Ticket.objects.open().filter(pk=ticket.pk).update(closed_at=clock.now(), outcome=outcome, state="closed"):
-        if ticket.kind == "blacklist":
-            routing.close_application(ticket.key)
         publish(TicketChanged(ticket.pk))
 
 
@@ -393,11 +398,28 @@ def link_call(ticket: Ticket, call: Call, *, role: str) -> None:
     publish(TicketChanged(ticket.pk))
 
 
+def who_it_may_be(ticket: Ticket) -> list[Customer]:
+    """Whom to choose from while nobody has said whose open ticket this is: everybody with its number (families share one)."""
+    return [] if ticket.customer_id or ticket.closed_at else customers.find_by_number(ticket.caller)
+
+
 @transaction.atomic
 def tag_customer(ticket: Ticket, customer: Customer, *, acting_user: User) -> None:
-    """Say later whose ticket this is (the caller was registered after the purpose was chosen)."""
-    if ticket.customer_id and ticket.customer_id != customer.pk:
-        raise NotAllowed("customer_already_set")
+    """Say later whose ticket this is: one of those with its number, said by who has work in it or could take it. The same again changes
+    nothing. NotAllowed, BadInput for anybody else's number, CustomerIsSet when somebody has said another."""
+    if workflow.first_task_of(ticket.instance, acting_user) is None:
+        raise NotAllowed(needs="task")
+    ticket = Ticket.objects.select_for_update().select_related("call").get(pk=ticket.pk)
+    if ticket.customer_id == customer.pk:
+        return
+    if ticket.customer_id:
+        raise CustomerIsSet()
+    if customer not in who_it_may_be(ticket):
+        raise BadInput("unknown_customer", fields={"customer": [{"code": "unknown"}]})
     Ticket.objects.filter(pk=ticket.pk).update(customer=customer)
+    for task in UserTask.objects.filter(instance=ticket.instance_id, state=UserTask.OPEN, assignee__isnull=False):
+        accounts.grant(task.assignee, "customer", customer.pk, "task", f"task:{task.pk}")
+    if ticket.call and ticket.call.customer_id is None:
+        calls.set_customer(ticket.call, customer, acting_user=acting_user)
     audit.audit("ticket.customer_set", f"ticket:{ticket.pk}", actor=acting_user, person=customer.subject)
     publish(TicketChanged(ticket.pk))

@@ -1708,6 +1708,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tickets/{number}/customer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Whom to choose from while nobody has said whose ticket it is: those with its number. Empty for who has no work in it. */
+        get: operations["tickets_may_be"];
+        put?: never;
+        /** @description Say whose ticket it is: one of those with its number, by who has work in it or could take it. */
+        post: operations["tickets_customer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tickets/{number}/merge": {
         parameters: {
             query?: never;
@@ -2466,6 +2484,13 @@ export interface components {
             overdue: number;
             /** @description at the phone; null: no agent */
             state: string | null;
+        };
+        MayBeOut: {
+            id: string;
+            /** @description masked */
+            name: string;
+            card_no: string;
+            vip: boolean;
         };
         MemberCardOut: {
             number: string;
@@ -3567,6 +3592,9 @@ export interface components {
             /** Format: date-time */
             at: string;
             by: components["schemas"]["PersonOut"] | null;
+        };
+        WhoseInRequest: {
+            customer: number;
         };
         WrapUpInRequest: {
             /** @enum {string} */
@@ -6248,6 +6276,53 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketDetail"];
+                };
+            };
+        };
+    };
+    tickets_may_be: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MayBeOut"][];
+                };
+            };
+        };
+    };
+    tickets_customer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhoseInRequest"];
+                "multipart/form-data": components["schemas"]["WhoseInRequest"];
+            };
+        };
         responses: {
             200: {
                 headers: {

@@ -42,6 +42,7 @@ export type Demo = Schema<'DemoOut'>
 
 // --- tickets and tasks
 export type TicketRow = Schema<'TicketRow'>
+export type MayBe = Schema<'MayBeOut'>
 export type TaskRow = Schema<'TaskRow'>
 export type TaskCounts = Schema<'TaskCounts'>
 export type TaskBox = keyof TaskCounts

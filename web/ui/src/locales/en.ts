@@ -12,6 +12,7 @@ export default {
   },
   notice: { title: 'Announcements', all: 'Show all', allCount: 'All {n}', none: 'No announcements', level: { urgent: 'Urgent', normal: 'Notice' },
     mine: 'Notifications, {n} unread', nothing: 'No notifications', open: 'Open', other: 'News {title}', task_assigned: 'Yours now: {title}', task_delegated: '{by} delegated to you: {title}', reveal_limit: '{number} {name} reveals too many numbers',
+    block_attempts: 'Blocked number {number}: {attempts} calls refused so far',
     case_needs_you: 'A case needs you: {title}', task_reminder: 'Due soon: {title}', task_overdue: 'Overdue: {title}', task_taken_away: 'Reassigned: {title}',
   },
   offline: {

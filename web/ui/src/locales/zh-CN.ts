@@ -12,6 +12,7 @@ export default {
   },
   notice: { title: '公告', all: '显示全部', allCount: '全部 {n} 条', none: '没有公告', level: { urgent: '紧急', normal: '通知' },
     mine: '通知, {n} 条未读', nothing: '没有通知', open: '打开', other: '有新消息 {title}', task_assigned: '派给你: {title}', task_delegated: '{by} 委派给你: {title}', reveal_limit: '{number} {name} 显号过多',
+    block_attempts: '黑名单号码 {number}: 至今拦截来电 {attempts} 次',
     case_needs_you: '有一件事等你: {title}', task_reminder: '即将到期: {title}', task_overdue: '已超时: {title}', task_taken_away: '已改派: {title}',
   },
   offline: {
