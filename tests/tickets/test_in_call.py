@@ -168,7 +168,7 @@ def test_an_application_that_comes_to_nothing_leaves_the_number_free(flows, alic
 
 @pytest.mark.req("S-35")
 @pytest.mark.parametrize("who", ["vip", "member", "open_ticket", ""])
-def test_a_number_of_somebody_we_care_for_is_for_the_supervisor(flows, alice, wang, a_call, who):
+def test_a_number_of_somebody_we_care_for_is_for_the_supervisor(flows, alice, person, wang, a_call, who):
     call = a_call(customer=wang)
     if who in ("vip", "member"):
         scheme = "vip" if who == "vip" else "ordinary"

@@ -29,6 +29,7 @@ ROLES = frozenset(
         "director",
         "analyst",
         "clinic",
+        "doctor",
         "pharmacy",
         "finance",
         "admin",

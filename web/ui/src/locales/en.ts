@@ -36,7 +36,7 @@ export default {
   priority: { 1: 'Urgent', 2: 'High', 3: 'Normal', 4: 'Low' },
   agent: { talk: 'Talking', ring: 'Ringing', wrap: 'Wrap-up', hold: 'On hold', idle: 'Ready', busy: 'Not ready', rest: 'Break', out: 'Signed out' },
   time: {
-    tomorrow: 'Tomorrow {time}', yesterday: 'Yesterday {time}', seconds: '{n} s', ago: '{time} ago',
+    tomorrow: 'Tomorrow {time}', yesterday: 'Yesterday {time}', before: 'Earlier', after: 'Later', seconds: '{n} s', ago: '{time} ago',
     weekday: { 0: 'Sun', 1: 'Mon', 2: 'Tue', 3: 'Wed', 4: 'Thu', 5: 'Fri', 6: 'Sat' },
   },
   keys: { find: 'Find a page', list: 'List of shortcuts', tab: 'Go to tab', undo: 'Undo', hold: '(hold)' },

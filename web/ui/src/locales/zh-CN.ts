@@ -36,7 +36,7 @@ export default {
   priority: { 1: '急', 2: '高', 3: '普', 4: '低' },
   agent: { talk: '通话', ring: '振铃', wrap: '整理', hold: '保持', idle: '示闲', busy: '示忙', rest: '小休', out: '签出' },
   time: {
-    tomorrow: '明天 {time}', yesterday: '昨天 {time}', seconds: '{n} 秒', ago: '{time} 前',
+    tomorrow: '明天 {time}', yesterday: '昨天 {time}', before: '往前', after: '往后', seconds: '{n} 秒', ago: '{time} 前',
     weekday: { 0: '周日', 1: '周一', 2: '周二', 3: '周三', 4: '周四', 5: '周五', 6: '周六' },
   },
   keys: { find: '找菜单', list: '快捷键一览', tab: '切换标签', undo: '撤销', hold: '(长按)' },
