@@ -44,6 +44,7 @@ OUTBOUND_SOURCES = {
     "voicemail": False,
     "return_visit": False,
     "waiting_list": False,
+    "reminder": False,
 }
 
 
