@@ -966,6 +966,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Orders the user may see, newest first. `state` may be several, comma separated; `day` = local day on which they were placed. */
+        get: operations["orders_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["orders_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders/{number}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description The customer does not want it any more; what he paid goes back. */
+        post: operations["orders_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders/{number}/delivered": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description The courier, or the clinic, says that the customer has it. */
+        post: operations["orders_delivered"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders/{number}/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description The customer wants to give it back, within seven days. */
+        post: operations["orders_return"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/payments": {
         parameters: {
             query?: never;
@@ -2514,6 +2598,108 @@ export interface components {
             /** @enum {string} */
             identity?: "potential" | "first_visit" | "return_visit" | "partner_doctor" | "staff" | "industry" | "government_media" | "other";
             summary?: string;
+        };
+        OrderActInRequest: {
+            /**
+             * @description a code, never a text about the customer
+             * @default other
+             */
+            reason: string;
+        };
+        OrderDetail: {
+            number: string;
+            ticket: string | null;
+            /** @description masked name */
+            customer: string | null;
+            customer_id: string | null;
+            clinic: components["schemas"]["OrderNamed"];
+            /** @enum {string} */
+            state: "draft" | "awaiting_payment" | "paid" | "dispensing" | "decocting" | "ready" | "delivering" | "done" | "cancelled" | "refunded" | "part_refunded";
+            reason: string | null;
+            list_fen: number;
+            amount_fen: number;
+            refunded_fen: number;
+            payment: string | null;
+            /** @enum {string} */
+            delivery: "pickup" | "courier";
+            is_short: boolean;
+            /** Format: date-time */
+            reserved_until: string | null;
+            /** Format: date-time */
+            placed_at: string;
+            /** Format: date-time */
+            paid_at: string | null;
+            /** Format: date-time */
+            ready_at: string | null;
+            /** Format: date-time */
+            done_at: string | null;
+            can: ("delivered" | "return" | "cancel")[];
+            level: string | null;
+            points: number;
+            courier_no: string | null;
+            lot: string | null;
+            bags: number | null;
+            /** Format: date-time */
+            dispensed_at: string | null;
+            /** Format: date-time */
+            handed_at: string | null;
+            sold_by: components["schemas"]["OrderPerson"] | null;
+            placed_by: components["schemas"]["OrderPerson"] | null;
+            lines: components["schemas"]["OrderLineOut"][];
+        };
+        OrderLineOut: {
+            product: components["schemas"]["OrderNamed"];
+            unit: string;
+            quantity: number;
+            delivered: number;
+            price_fen: number;
+            /** @description percent off */
+            discount_percent: number;
+            /** @enum {string|null} */
+            discount_kind: "promotion" | "level" | "physio" | null;
+            amount_fen: number;
+        };
+        OrderNamed: {
+            key: string;
+            name: string;
+            name_en: string | null;
+        };
+        OrderPage: {
+            results: components["schemas"]["OrderRow"][];
+            next: string | null;
+        };
+        OrderPerson: {
+            number: string;
+            name: string;
+        };
+        OrderRow: {
+            number: string;
+            ticket: string | null;
+            /** @description masked name */
+            customer: string | null;
+            customer_id: string | null;
+            clinic: components["schemas"]["OrderNamed"];
+            /** @enum {string} */
+            state: "draft" | "awaiting_payment" | "paid" | "dispensing" | "decocting" | "ready" | "delivering" | "done" | "cancelled" | "refunded" | "part_refunded";
+            reason: string | null;
+            list_fen: number;
+            amount_fen: number;
+            refunded_fen: number;
+            payment: string | null;
+            /** @enum {string} */
+            delivery: "pickup" | "courier";
+            is_short: boolean;
+            /** Format: date-time */
+            reserved_until: string | null;
+            /** Format: date-time */
+            placed_at: string;
+            /** Format: date-time */
+            paid_at: string | null;
+            /** Format: date-time */
+            ready_at: string | null;
+            /** Format: date-time */
+            done_at: string | null;
+            can: ("delivered" | "return" | "cancel")[];
         };
         OutboundInRequest: {
             customer: number;
@@ -4971,6 +5157,131 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReadOut"];
+                };
+            };
+        };
+    };
+    orders_list: {
+        parameters: {
+            query?: {
+                clinic?: string;
+                cursor?: string;
+                customer?: string;
+                day?: string;
+                state?: string;
+                ticket?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderPage"];
+                };
+            };
+        };
+    };
+    orders_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderDetail"];
+                };
+            };
+        };
+    };
+    orders_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OrderActInRequest"];
+                "multipart/form-data": components["schemas"]["OrderActInRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderDetail"];
+                };
+            };
+        };
+    };
+    orders_delivered: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OrderActInRequest"];
+                "multipart/form-data": components["schemas"]["OrderActInRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderDetail"];
+                };
+            };
+        };
+    };
+    orders_return: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OrderActInRequest"];
+                "multipart/form-data": components["schemas"]["OrderActInRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderDetail"];
                 };
             };
         };
