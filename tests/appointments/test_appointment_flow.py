@@ -15,13 +15,12 @@ from django.db import connections
 from engine.definitions import read_folder
 from integrations.fakes.payment_provider import Ledger
 from tests.appointments.cast import TUESDAY, Centre, states, the_sums_agree
-from tests.payments.cast import FEE, SECRET, Gateway, post, refund_tickets
+from tests.payments.cast import FEE, SECRET, Gateway, event, post, refund_tickets
 from tests.support.cast import a_customer, a_group, a_user, the_role
 from tests.support.http import as_user
 from web.accounts.models import Notification
 from web.appointments.models import Appointment, Waiting
 from web.common import clock as product_clock
-from web.common import seals
 from web.common.errors import NotAllowed
 from web.jobs import services as jobs
 from web.jobs.models import InboundMessage
@@ -40,6 +39,7 @@ pytestmark = pytest.mark.django_db
 
 WANG = "+8619900000812"
 NAME = "欧阳若兰"
+THURSDAY = TUESDAY + timedelta(days=2)
 PLACE = {"clinic": "yuexiu", "department": "spleen", "doctor": "li", "date": TUESDAY.isoformat(), "hour": 10}
 WISH = {"patient_name": "王小明", "relation": "self", **PLACE}
 ZHAO = {**PLACE, "doctor": "zhao", "hour": 11}
@@ -59,7 +59,8 @@ def the_cast(centre: Centre, clock, settings, monkeypatch) -> SimpleNamespace:
         a_group(group, parent)
     for key in SMS:
         Template.objects.get_or_create(key=key, defaults={"body": f"{key} {{{{ ticket }}}} {{{{ visit_time }}}}"})
-    deploy(read_folder(Path(django_settings.FLOWS_DIR), "appointment"))
+    for flow in ("appointment", "refund"):
+        deploy(read_folder(Path(django_settings.FLOWS_DIR), flow))
     return SimpleNamespace(
         centre=centre,
         clock=clock,
@@ -120,7 +121,9 @@ def request_of(ticket: Ticket) -> PaymentRequest:
 
 
 def sent(ticket: Ticket) -> list[str]:
-    return list(OutboundMessage.objects.filter(business_key=ticket.key).order_by("pk").values_list("template", flat=True))
+    return list(
+        OutboundMessage.objects.filter(business_key=ticket.key).order_by("pk").values_list("template", flat=True)
+    )
 
 
 def reached(ticket: Ticket) -> None:
@@ -166,12 +169,12 @@ def says(cast, ticket: Ticket, act: str, user=None, **data) -> int:
 class TestFromTheCallToTheVisit:
     @pytest.mark.req("W-63", "M-05", "M-06")
     def test_booked_paid_at_the_last_second_told_once_reminded_and_seen(self, cast, client):
-        cast.centre.schedule()
+        cast.centre.schedule(day=THURSDAY)
         ticket = want(cast)
         [first] = opened(ticket)
         assert (first.element, first.assignee) == ("A1_form", cast.anna)
-        do(ticket, "A1_form", cast.anna, **WISH)
-        assert states() == ["free", "held"] or states() == ["held", "free"]
+        do(ticket, "A1_form", cast.anna, **{**WISH, "date": THURSDAY.isoformat()})
+        assert sorted(states(day=THURSDAY)) == ["free", "held"]
         assert sent(ticket) == ["pay_link"]
         reached(ticket)
         cast.clock.forward(minutes=29, seconds=59)
@@ -180,12 +183,15 @@ class TestFromTheCallToTheVisit:
         reached(ticket)
         assert row(ticket).state == "booked"
         assert sent(ticket) == ["pay_link", "pay_reminder", "payment_received", "appointment_booked"]
-        cast.clock.forward(hours=30)
+        cast.clock.set(row(ticket).slot.starts_at - timedelta(days=1, seconds=1))
         sweep()
-        assert sent(ticket).count("appointment_reminder") == 1 or row(ticket).slot.starts_at - cast.clock.now() > timedelta(0)
+        assert "appointment_reminder" not in sent(ticket)
+        cast.clock.forward(seconds=1)
+        sweep()
+        assert sent(ticket)[-1] == "appointment_reminder"
         assert says(cast, ticket, "check-in", cast.desk, arrived=True) == 202
         assert (fresh(ticket).outcome, fresh(ticket).instance.ends[-1]) == ("visited", "E_visited")
-        assert row(ticket).state == "checked_in" and "used" in states()
+        assert row(ticket).state == "checked_in" and "used" in states(day=THURSDAY)
 
     @pytest.mark.req("W-65", "W-66", "W-67")
     def test_the_form_needs_patient_clinic_department_doctor_day_and_hour(self, cast):
@@ -255,7 +261,7 @@ class TestThirtyMinutes:
         sweep()
         assert states() == ["free"] and row(held).reason == "unpaid"
         assert sent(held)[-1] == "appointment_cancelled"
-        assert Notification.objects.filter(user=cast.anna, ref__contains="").exists()
+        assert Notification.objects.filter(user=cast.anna).exists()
         reached(held)
         assert fresh(held).outcome == "unpaid" and cast.ledger.charges == []
 
@@ -282,11 +288,9 @@ class TestThirtyMinutes:
         sweep()
         cast.clock.forward(seconds=21)
         sweep()
-        assert fresh(held).instance.ends[-1] == "S_end_unpaid" or states() == ["free"]
-        charge = {"key": request.key, "amount_fen": FEE, "id": "late-1", "at": product_clock.now().isoformat()}
-        told = cast.ledger.paid_event(cast.ledger.charges[-1]) if cast.ledger.charges else _late(cast, charge)
+        assert states() == ["free"]
         for _ in range(3):
-            post(client, told)
+            post(client, event(request))
         sweep()
         assert len(refund_tickets()) == 1 and row(held).state == "cancelled" and states() == ["free"]
 
@@ -317,11 +321,6 @@ class TestThirtyMinutes:
         assert second.pk != first.pk and second.deadline_at == first.deadline_at
         pays(cast, client, held)
         assert row(held).state == "booked" and len(cast.ledger.charges) == 1
-
-
-def _late(cast, charge: dict) -> dict:
-    """The provider took the money although the wait was over: its notice."""
-    return {"id": "event-late-1", "kind": "payment.paid", "charge": charge.pop("id"), **charge}
 
 
 class TestNoPlace:
@@ -376,14 +375,8 @@ class TestNoPlace:
 
     def test_a_blacklisted_number_booking_by_wechat_gets_no_place(self, cast):
         cast.centre.schedule()
-        routing.block(WANG, reason="threat", days=1, channels=["voice"]) if hasattr(routing, "block") else None
         wang = a_customer(WANG)
-        from web.routing.models import BlockEntry
-
-        BlockEntry.objects.update_or_create(
-            token=seals.blind(WANG, kind="number"),
-            defaults={"masked": "199****0812", "reason": "threat", "state": "active"},
-        )
+        routing.block_number(WANG, reason="harassment", acting_user=cast.sue)
         ticket = tickets.open_ticket(
             acting_user=None, kind="appointment", customer=wang, number=WANG, source="wechat", data=dict(PLACE)
         )
@@ -458,8 +451,10 @@ class TestChanges:
         do(ticket, "R1_approve", cast.sue, refund_decision="approve", comment="同意")
         do(ticket, "R2_execute", cast.fay, refund_act="execute")
         refund = Refund.objects.get()
-        told = [one for one in cast.ledger.refunds if one["key"] == refund.key]
-        assert len(told) == 1 and told[0]["amount_fen"] == FEE
+        assert [one["amount_fen"] for one in cast.ledger.refunds.values()] == [
+            FEE
+        ] and refund.key in cast.ledger.refunds
+        cast.ledger.finish_refund(refund.key)
         cast.clock.forward(days=1)
         sweep()
         reached(ticket)
@@ -589,7 +584,9 @@ class TestPeople:
     def test_a_suspension_is_for_agents_and_a_refund_for_neither_agent_nor_clinic(self, cast, client):
         schedule = cast.centre.schedule(per_hour=1)
         ticket = booked(cast, client)
-        as_user(cast.desk).post(f"/api/appointments/schedules/{schedule.pk}/suspend", {"reason": "leave"}, format="json")
+        as_user(cast.desk).post(
+            f"/api/appointments/schedules/{schedule.pk}/suspend", {"reason": "leave"}, format="json"
+        )
         sweep()
         [task] = opened(ticket)
         for stranger in (cast.desk, cast.fay):
