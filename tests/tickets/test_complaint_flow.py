@@ -41,8 +41,8 @@ HAPPY = {"visit_result": "reached", "visit_record": "表示满意", "satisfied":
 UNHAPPY = {**HAPPY, "satisfied": "unsatisfied", "visit_record": "仍不满意"}
 
 
-@pytest.fixture
-def cast(db, clock) -> SimpleNamespace:
+def a_centre(clock) -> SimpleNamespace:
+    """People of a centre, its clinics and its shared departments, with the complaint published."""
     the_organisation()
     a_group("booking", "centre")
     people = {
@@ -64,6 +64,11 @@ def cast(db, clock) -> SimpleNamespace:
         Template.objects.get_or_create(key=key, defaults={"body": f"{key} {{{{ ticket }}}}"})
     deploy(read_folder(Path(settings.FLOWS_DIR), "complaint"))
     return SimpleNamespace(**people, clock=clock, wang=a_customer("+8619900000812", owner=people["anna"]))
+
+
+@pytest.fixture
+def cast(db, clock) -> SimpleNamespace:
+    return a_centre(clock)
 
 
 def complain(cast, **more) -> Ticket:
