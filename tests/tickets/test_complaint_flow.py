@@ -199,12 +199,13 @@ class TestGoingBack:
         assert (task.element, task.assignee) == ("C4_supplement", cast.anna)
         do(ticket, "C4_supplement", cast.anna, supplement_act="complete", supplement="11-20")
         do(ticket, "C3_handle", cast.cora, **DONE)
-        back = {"return_act": "return", "to_do": "再致歉", "back_kind": "contact"}
+        back = {"return_act": "return", "to_do": "再致歉", "back_kind": "contact", "to_user": "1072"}
         for _ in range(2):
             do(ticket, "C6_visit", cast.ben, **UNHAPPY)
             until = (product_clock.now() + timedelta(days=2)).isoformat()
             do(ticket, "C7_return", cast.lena, **back, follow_up_at=until)
-            do(ticket, "C3_handle", cast.cora, **DONE)
+            do(ticket, "C3_handle", cast.carl, of="1", **DONE)
+        assert {"1071", "1072"} <= set(opened(ticket, "C6_visit")[0].excluded)
         do(ticket, "C6_visit", cast.ben, **UNHAPPY)
         assert elements(ticket) == ["C7_decide"]
         assert fresh(ticket).returns == 3
