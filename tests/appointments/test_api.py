@@ -199,7 +199,9 @@ def test_a_desk_keeps_the_schedules_of_its_doctors(centre: Centre, desk, there, 
     wang = centre.case()
     wang.book("zhao", 9)
     answer = as_user(desk).post(f"{path}/suspend", {"reason": "illness"}, format="json")
-    assert answer.json() == {"told": 1} and wang.told("appointment.suspended") == [{"by": "1071", "reason": "illness"}]
+    assert answer.json() == {"told": 1} and wang.told("appointment.suspended") == [
+        {"by": "1071", "reason": "illness", "slot": wang.slot}
+    ]
     opened = as_user(desk).patch(path, {"state": "open"}, format="json").json()
     assert (opened["state"], opened["free"], opened["taken"]) == ("open", 8, 1)
     assert as_user(there).post(f"{path}/suspend", {"reason": "illness"}, format="json").status_code == 404

@@ -152,6 +152,6 @@ def test_places_holds_and_the_waiting_list_agree_in_any_order(db):
     run_state_machine_as_test(
         Booking,
         settings=settings(
-            max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -243,6 +243,33 @@ def test_a_move_keeps_the_old_place_until_the_new_one_is_booked(centre: Centre):
     the_sums_agree()
 
 
+def test_a_move_that_is_not_paid_leaves_him_where_he_was(centre: Centre):
+    centre.schedule()
+    wang = centre.case()
+    old = wang.book("li", 10)
+    wang.move("li", 11)
+    assert wang.row.hour == 11 and wang.row.state == "booked"
+    wang.release("moved")
+    assert wang.row.slot == old and wang.row.hour == 10 and wang.row.state == "booked"
+    wang.move("li", 11)
+    assert wang.confirm(str(old.pk)) == "booked" and wang.row.slot == old
+    the_sums_agree()
+
+
+def test_who_loses_his_place_with_the_doctors_day_asks_anew(centre: Centre, clock):
+    centre.schedule()
+    centre.schedule(centre.zhao_here)
+    wang = centre.case()
+    old = wang.book("li", 10)
+    wang.release("moved", str(old.pk))
+    assert wang.row.state == "asked" and wang.row.slot is None
+    wang.hold("zhao", 10)
+    assert wang.row.state == "held"
+    clock.forward(minutes=31)
+    centre.sweep()
+    assert wang.row.state == "cancelled" and wang.row.reason == "unpaid"
+
+
 def test_a_move_to_a_full_hour_leaves_everything_as_it_was(centre: Centre):
     centre.schedule(per_hour=1)
     wang = centre.case()

@@ -138,7 +138,7 @@ def test_when_the_doctor_does_not_come_every_patient_is_told_once(centre: Centre
     assert services.suspend(schedule, reason="illness", acting_user=desk) == 2
     assert services.suspend(schedule, reason="illness", acting_user=desk) == 0
     for case in (wang, lin):
-        assert case.told("appointment.suspended") == [{"by": "1071", "reason": "illness"}]
+        assert case.told("appointment.suspended") == [{"by": "1071", "reason": "illness", "slot": case.slot}]
     assert not zhou.told("appointment.suspended") and other_day.state == "open"
     assert sorted(states("li", 9)) == ["booked", "off"] and sorted(states("li", 10)) == ["held", "off"]
     refused = centre.case().hold("li", 10)

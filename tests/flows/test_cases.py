@@ -24,7 +24,7 @@ ROLES = {
     "clinic", "pharmacy", "finance", "admin", "system",
 }  # fmt: skip
 TASKS = ("userTask", "serviceTask", "scriptTask", "businessRuleTask", "callActivity")
-LEAST = {"outbound_task": 20, "blacklist": 12, "consult": 8, "notify": 6, "escalate": 6}
+LEAST = {"appointment": 25, "complaint": 20, "outbound_task": 20, "blacklist": 12, "consult": 8, "notify": 6, "escalate": 6}
 MOST_ROWS = 8
 
 

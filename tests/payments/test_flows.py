@@ -108,6 +108,14 @@ class TestPaying:
         work(6)
         assert end_of(case) == "E_paid" and again(request).state == PaymentRequest.PAID
 
+    @pytest.mark.req("P-12")
+    def test_after_hours_of_outage_the_flow_may_ask_before_the_request_is_closed_for_it(self, cast, case):
+        request = of(case)
+        cast.ledger.pay(request.key, at=(request.deadline_at - SECOND).isoformat())
+        cast.clock.forward(hours=2)
+        work(6)
+        assert end_of(case) == "E_paid" and again(request).state == PaymentRequest.PAID and refund_tickets() == []
+
     @pytest.mark.req("P-12", "W-53")
     def test_a_provider_that_is_down_at_the_deadline_ends_the_wait_and_its_money_comes_to_light_later(self, cast, case):
         request = of(case)

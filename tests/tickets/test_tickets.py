@@ -9,6 +9,7 @@ from django.db import connections
 
 from tests.tickets.conftest import STRANGER, WANG
 from web.accounts import services as accounts
+from web.calls.models import Purpose
 from web.common.audit import facts
 from web.common.models import AuditRow
 from web.customers import services as customers
@@ -54,8 +55,9 @@ def test_who_called_with_a_shared_number_is_kept_with_the_call_when_his_ticket_i
 
 
 def test_a_purpose_nobody_has_drawn_a_flow_for_is_refused_and_leaves_nothing(flows, alice, wang):
+    Purpose.objects.create(key="repair", name="报修", name_en="Repair", flow="repair")
     with pytest.raises(services.FlowNotDeployed):
-        services.open_ticket(acting_user=alice, purpose="appointment", customer=wang)
+        services.open_ticket(acting_user=alice, purpose="repair", customer=wang)
     assert not Ticket.objects.exists()
 
 

@@ -10,6 +10,7 @@ from engine.verbs import Context, VerbRefused, verb
 from . import services
 from .models import Appointment, Waiting
 from .services.slots import Held
+from .services.standing import NOWHERE, STAGES
 
 TEXT = {"type": "string"}
 DATE = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
@@ -95,6 +96,22 @@ def confirm(context: Context, *, slot: str, payment: str) -> dict[str, Any]:
 def release(context: Context, *, slot: str, reason: str) -> None:
     """A9, A11: the place is free at once and the waiting list is asked. "" or a place that is not ours any more frees nothing."""
     services.release(services.wish(context.business_key), _slot(slot), reason=reason, now=context.now)
+
+
+@verb(
+    "appointments.standing",
+    result={
+        "properties": {
+            "stage": {"enum": list(STAGES)},
+            **{name: TEXT for name in NOWHERE if name not in ("stage", "hour")},
+            "hour": HOUR,
+        },
+        "required": list(NOWHERE),
+    },
+)
+def standing(context: Context) -> dict[str, Any]:
+    """Where the case stands now, by its rows: a flow whose tasks were cut off by a message goes on from here."""
+    return services.standing(context.business_key)
 
 
 @verb("appointments.fail", params={"properties": {"reason": TEXT}, "required": ["reason"]})

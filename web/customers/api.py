@@ -156,7 +156,7 @@ class RevealOut(serializers.Serializer):
 
 class HistoryRowOut(serializers.Serializer):
     at = serializers.DateTimeField()
-    kind = serializers.ChoiceField(choices=["call", "ticket", "message"])
+    kind = serializers.ChoiceField(choices=["call", "ticket", "message", "appointment", "order"])
     title = serializers.CharField(allow_blank=True)
     state = serializers.CharField(allow_blank=True)
     duration_ms = serializers.IntegerField(allow_null=True)

@@ -48,6 +48,7 @@ OUTBOUND_SOURCES = {
     "voicemail": False,
     "return_visit": False,
     "waiting_list": False,
+    "reminder": False,
 }
 
 
@@ -332,6 +333,11 @@ def merge(ticket: Ticket, into: Ticket, *, acting_user: User) -> None:
     """Two tickets are one case: this one ends as merged, its calls go over to the other. For those who may reassign work.
     CannotMerge when they do not fit together, NotWaiting when the flow draws no merging."""
     accounts.require(acting_user, "tasks.reassign")
+    # Both locked in one order: two that are merged into each other at once would both be lost, or wait for each other.
+    rows = {
+        row.pk: row for row in Ticket.objects.select_for_update().filter(pk__in=(ticket.pk, into.pk)).order_by("pk")
+    }
+    ticket, into = rows[ticket.pk], rows[into.pk]
     if why := _why_apart(ticket, into):
         raise CannotMerge(why=why)
     if not Ticket.objects.open().filter(pk=ticket.pk, merged_into=None).update(merged_into=into):
@@ -354,9 +360,7 @@ def _why_apart(ticket: Ticket, into: Ticket) -> str:
         return "other_customer"
     if not (ticket.customer_id and into.customer_id) and ticket.caller_token != into.caller_token:
         return "other_customer"
-    # Locked until the end of this transaction: two that are merged into each other at once would both be lost.
-    target = Ticket.objects.select_for_update().get(pk=into.pk)
-    return "closed" if target.closed_at or target.merged_into_id else ""
+    return "closed" if into.closed_at or into.merged_into_id else ""
 
 
 ACTS = {"urge": "urged", "merge": "merged"}

@@ -89,6 +89,22 @@ def assign_outbound(context, *, owner: str, group: str, hours: float) -> dict:
     }
 
 
+@verb(
+    "tickets.want_outbound",
+    params={"properties": {"source": {"enum": list(services.OUTBOUND_SOURCES)}}, "required": ["source"]},
+    result={"properties": {"ticket": TEXT}, "required": ["ticket"]},
+)
+def want_outbound(context, *, source: str) -> dict:
+    """The customer of this case is to be called: an outbound task of its own, whose number is answered; "" when there is nothing to
+    dial."""
+    ticket = services.by_key_or_fail(context.business_key)
+    wanted = {"source": source, "number": ticket.caller, "customer": ticket.customer, "group": ticket.group}
+    try:
+        return {"ticket": services.want_outbound(**wanted).number}
+    except services.NoNumber:
+        return {"ticket": ""}
+
+
 @verb("tickets.count_repeat", result={"properties": {"repeats": {"type": "integer"}}, "required": ["repeats"]})
 def count_repeat(context) -> dict:
     """S-46: another missed call of this number while its task is open."""

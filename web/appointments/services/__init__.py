@@ -8,6 +8,7 @@ from web.appointments.services.free import search, suggestions
 from web.appointments.services.people import of, wish
 from web.appointments.services.schedules import Plan, add, change, lay_out, local_day, reopen, suspend, tomorrow
 from web.appointments.services.slots import Held, check_in, confirm, end, expire_overdue, fail, hold, look_soon, release
+from web.appointments.services.standing import standing
 from web.appointments.services.waiting import (
     join,
     lapse,
@@ -50,6 +51,7 @@ __all__ = [
     "release",
     "reopen",
     "search",
+    "standing",
     "suggestions",
     "suspend",
     "take_offer",

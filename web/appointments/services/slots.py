@@ -228,8 +228,8 @@ def _has_place(appointment: Appointment, slot: Slot, post: Post, now: datetime) 
     if appointment.recommended_state:
         appointment.recommended_state = "success"
     Waiting.objects.filter(appointment=appointment, state__in=Waiting.OPEN).update(state=Waiting.TAKEN)
-    moving = appointment.state == Appointment.BOOKED
-    _stand_at(appointment, slot, appointment.state if moving else Appointment.HELD)
+    moving = Slot.objects.filter(appointment=appointment, state=Slot.BOOKED).exists()
+    _stand_at(appointment, slot, Appointment.BOOKED if moving else Appointment.HELD)
     jobs.enqueue(EXPIRE, key=f"hold:{slot.pk}", payload={"slot": slot.pk}, due_at=slot.held_until + GRACE)
     audit("appointment.held", appointment.subject, person=_person(appointment), slot=slot.pk)
     publish(AppointmentChanged(appointment.pk))
@@ -318,8 +318,20 @@ def release(appointment: Appointment, slot_id: int | None, *, reason: str, now: 
     if slot is not None:
         _free(slot, Q(state__in=(Slot.HELD, Slot.BOOKED), appointment=appointment))
     if reason == MOVED:
+        _stand_where_booked(appointment, slot)
         return
     end(appointment, ENDED_AS.get(reason, Appointment.CANCELLED), reason, now)
+
+
+def _stand_where_booked(appointment: Appointment, left: Slot | None) -> None:
+    """After a move: at the place that is booked; without one (the doctor does not come) he asks anew."""
+    booked = Slot.objects.filter(appointment=appointment, state=Slot.BOOKED).first()
+    if booked is not None and (left is None or appointment.slot_id == left.pk):
+        _stand_at(appointment, booked, Appointment.BOOKED)
+    elif booked is None and left is not None and appointment.slot_id == left.pk:
+        Appointment.objects.filter(pk=appointment.pk, state__in=(Appointment.HELD, Appointment.BOOKED)).update(
+            state=Appointment.ASKED, slot=None
+        )
 
 
 def give_back(slot: Slot, appointment: Appointment) -> bool:

@@ -46,27 +46,33 @@ def _lines(order: Order) -> list[OrderLine]:
 
 def pay(order: Order, payment: str, *, now: datetime, acting_user: Any = None) -> str:
     """paid: the pieces are kept without an end. short: the reservation was over and they are gone; the money must go back. not_paid: that
-    payment is not of this case, not paid, too little, or pays another order. closed: the order is over."""
-    if order.payment == payment and order.state in (*Order.IN_WORK, Order.DONE):
+    payment is not of this case, not paid, too little, or pays another order. closed: the order is over. An order that costs nothing is paid
+    by ""."""
+    if (order.payment or "") == payment and order.state in (*Order.IN_WORK, Order.DONE):
         return "paid"
     request = PaymentRequest.objects.filter(number=payment, business_key=order.business_key).first()
-    enough = request is not None and request.received_fen - request.refund_fen >= order.amount_fen
-    if not (enough and request.state in PaymentRequest.SETTLED):
-        return "not_paid"
-    if Order.objects.filter(payment=payment).exclude(pk=order.pk).exists():
+    if order.amount_fen and not _pays(request, order):
         return "not_paid"
     try:
         with transaction.atomic():
-            facts = {"payment": payment, "paid_at": request.paid_at or now}
+            facts = {"payment": payment or None, "paid_at": request.paid_at if request else now}
             if not _move(order, (Order.DRAFT, Order.AWAITING_PAYMENT), Order.PAID, actor=acting_user, **facts):
                 return "closed"
             for line in _lines(order):
                 _keep(order, line)
     except _Short:
-        Order.objects.filter(pk=order.pk).update(payment=payment, is_short=True)
+        Order.objects.filter(pk=order.pk).update(payment=payment or None, is_short=True)
         order.refresh_from_db()
         return "short"
     return "paid"
+
+
+def _pays(request: PaymentRequest | None, order: Order) -> bool:
+    if request is None or request.state not in PaymentRequest.SETTLED:
+        return False
+    if Order.objects.filter(payment=request.number).exclude(pk=order.pk).exists():
+        return False
+    return request.received_fen - request.refund_fen >= order.amount_fen
 
 
 def _keep(order: Order, line: OrderLine) -> None:
@@ -203,7 +209,7 @@ def refunded(
     if row is None:
         return nothing
     with transaction.atomic():
-        order = Order.objects.select_for_update().select_related("customer").get(pk=order.pk)
+        order = Order.objects.select_for_update().get(pk=order.pk)
         done = Refund.objects.filter(request__number=order.payment, state=Refund.DONE)
         # A fixed sum over what is done, not an addition: told twice it is the same.
         back = min(done.aggregate(sum=Coalesce(Sum("amount_fen"), 0))["sum"], order.amount_fen)

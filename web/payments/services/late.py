@@ -14,7 +14,6 @@ from web.workflow.models import ProcessInstance
 
 from .telling import paid_message
 
-SOURCE = "late_payment"
 BACK = "refund"  # the flow
 
 
@@ -60,6 +59,6 @@ def give_back(request: PaymentRequest, amount_fen: int, reason: str) -> Ticket |
         customer=request.customer,
         number=of_case.caller if of_case else None,
         group=of_case.group if of_case else None,
-        source=SOURCE,
+        source=reason[:30],
         data=data,
     )

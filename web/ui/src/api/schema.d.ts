@@ -2353,7 +2353,7 @@ export interface components {
             /** Format: date-time */
             at: string;
             /** @enum {string} */
-            kind: "call" | "ticket" | "message";
+            kind: "call" | "ticket" | "message" | "appointment" | "order";
             title: string;
             state: string;
             duration_ms: number | null;
