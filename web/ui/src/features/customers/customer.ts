@@ -1,10 +1,20 @@
-import type { Customer, FormData, JsonSchema } from '@/api/types'
+import type { Customer, FormData, HistoryRow, JsonSchema } from '@/api/types'
 
 export const IDENTITIES: Customer['identity'][] = ['potential', 'first_visit', 'return_visit', 'partner_doctor', 'staff', 'industry', 'government_media', 'other']
 export const POPULATIONS: NonNullable<Customer['population']>[] = ['child', 'teenager', 'adult', 'elderly']
 export const SEXES = ['male', 'female']
 /** Reasons for seeing what is masked; each look is written down with its reason. */
 export const REVEAL_REASONS = ['call_back', 'verify', 'delivery', 'complaint', 'other']
+
+/** Parts of the page beside the record. The first four are the history: all of it, or one kind. */
+export const HISTORY_TABS = ['history', 'calls', 'tickets', 'appointments'] as const
+export const TABS = [...HISTORY_TABS, 'orders', 'member', 'owners'] as const
+export type Tab = (typeof TABS)[number]
+type HistoryTab = (typeof HISTORY_TABS)[number]
+const KIND: Record<Exclude<HistoryTab, 'history'>, HistoryRow['kind']> = { calls: 'call', tickets: 'ticket', appointments: 'appointment' }
+
+export const isHistory = (tab: Tab): tab is HistoryTab => (HISTORY_TABS as readonly string[]).includes(tab)
+export const historyOf = (rows: HistoryRow[], tab: HistoryTab): HistoryRow[] => (tab === 'history' ? rows : rows.filter((row) => row.kind === KIND[tab]))
 
 const EDITABLE = ['name', 'nickname', 'sex', 'birth_date', 'identity', 'population', 'occupation', 'province', 'city', 'address', 'wechat', 'email', 'allergies', 'preferences', 'history_note'] as const
 
