@@ -24,7 +24,9 @@ ROLES = {
     "clinic", "pharmacy", "finance", "admin", "system",
 }  # fmt: skip
 TASKS = ("userTask", "serviceTask", "scriptTask", "businessRuleTask", "callActivity")
-LEAST = {"appointment": 25, "complaint": 20, "outbound_task": 20, "blacklist": 12, "consult": 8, "notify": 6, "escalate": 6}
+LEAST = {
+    "appointment": 25, "complaint": 20, "purchase": 15, "outbound_task": 20, "blacklist": 12, "consult": 8, "notify": 6, "escalate": 6,
+}  # fmt: skip
 MOST_ROWS = 8
 
 
