@@ -245,6 +245,24 @@ def test_a_customer_who_cancels_after_paying_has_his_money_back(purchase: Purcha
     assert as_user(centre.anna).post(f"/api/orders/{number}/cancel", {}, format="json").status_code == 409
 
 
+def test_what_the_courier_has_is_not_cancelled_any_more_but_arrives_and_may_be_returned(
+    purchase: Purchase, centre: Centre
+):
+    purchase.register()
+    purchase.follow_up()
+    purchase.place()
+    purchase.pay()
+    purchase.dispense()
+    cora, address = as_user(centre.cora), f"/api/orders/{purchase.order.number}"
+    assert cora.get(address).json()["can"] == ["cancel"]
+    purchase.do("P8_hand", centre.cora, hand_way="courier", courier_no="SF-1")
+    assert purchase.order.state == "delivering" and cora.get(address).json()["can"] == ["delivered"]
+    assert cora.post(f"{address}/cancel", {}, format="json").status_code == 409
+    assert cora.post(f"{address}/delivered", {"reason": "signed"}, format="json").status_code == 202
+    purchase.work()
+    assert purchase.order.state == "done" and cora.get(address).json()["can"] == ["return"]
+
+
 def test_a_contact_who_has_left_leaves_the_work_to_his_clinic_and_one_of_two_has_it(purchase: Purchase, centre: Centre):
     mate, stranger = centre.staff("1073", "clinic", f"clinic-{HERE}"), centre.carl
     centre.cora.is_active = False
