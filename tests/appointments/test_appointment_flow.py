@@ -434,6 +434,7 @@ class TestWaiting:
         says(cast, ticket, "cancel", reason="time")
         do(ticket, "A11_cancel", cast.anna, decision="keep")
         assert Waiting.objects.get(appointment=row(ticket)) == waiting and row(ticket).state == "waiting"
+        cast.clock.forward(minutes=1)
         says(cast, ticket, "cancel", reason="time")
         do(ticket, "A11_cancel", cast.anna, decision="cancel", cancel_reason="time", refund_wish="yes")
         reached(ticket)
