@@ -2,7 +2,7 @@
 """Set-up and every job around the product, with nothing but Python 3.11 or newer.
 
 python3 dev.py run [--host H] [--port P]   set everything up and serve it in the foreground
-python3 dev.py test | test-all             every check; test-all adds the slow ones
+python3 dev.py test | test-all             every check; test-all adds the slow ones and the data rooms on PostgreSQL and Redis
 python3 dev.py scenario NAME               the running simulator plays a scenario
 python3 dev.py bench [PREFIX]              one JSON line a figure
 python3 dev.py requirements                rows proven per area
@@ -234,6 +234,9 @@ def check_all(arguments: list[str], *, everything: bool = False) -> None:
     print("\n=== pytest", flush=True)
     workers = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
     check("pytest", ROOT, [*python, "pytest", *workers, *more, *arguments])
+    if everything:
+        print("\n=== pytest on PostgreSQL and Redis", flush=True)
+        check("full stack", ROOT, [*python, "pytest", *workers, *more, "--stack=full"])
     print()
     for name, code, seconds in results:
         print(f"{'ok ' if code == 0 else 'RED'} {name:<17}{seconds:6.1f} s")

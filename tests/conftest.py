@@ -14,6 +14,11 @@ from tests.support import described, servers
 from tests.support.clock import HandClock
 
 ROOT = Path(__file__).resolve().parent.parent
+DATA_ROOMS = (
+    "workflow", "jobs", "tickets", "appointments", "payments", "orders", "membership", "clinics", "customers", "calls",
+    "accounts", "common", "desk",
+)  # fmt: skip
+"""Rooms whose tests rest on rows: they run a second time with `--stack=full` (make test-all)."""
 
 
 def absent(reason: str) -> None:
@@ -90,6 +95,34 @@ def postgres_db(postgres: servers.Server, _postgres_template: str, django_db_blo
         yield url
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With --stack=full the test database of the whole run is one on PostgreSQL."""
+    if request.config.getoption("--stack") != "full":
+        request.getfixturevalue("django_db_modify_db_settings_parallel_suffix")
+        yield
+        return
+    from tests.support.databases import default_database
+
+    with default_database(request.getfixturevalue("postgres").url):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _full_stack(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With --stack=full cache and live topics are on Redis, as REDIS_URL would put them there."""
+    if request.config.getoption("--stack") != "full":
+        yield
+        return
+    from django.test import override_settings
+
+    url = request.getfixturevalue("redis_server").url
+    layer = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [url]}}
+    cache = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+    with override_settings(REDIS_URL=url, CACHES={"default": cache}, CHANNEL_LAYERS={"default": layer}):
+        yield
+
+
 # --- the product and a browser -----------------------------------------------------------------------------------
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Product]:
@@ -134,6 +167,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         elif item.get_closest_marker("postgres"):
             item.add_marker(pytest.mark.xdist_group("postgres"))
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    if config.getoption("--stack") == "full":
+        rooms = [ROOT / "tests" / room for room in DATA_ROOMS]
+        other = [item for item in items if not any(Path(str(item.path)).is_relative_to(room) for room in rooms)]
+        config.hook.pytest_deselected(items=other)
+        items[:] = [item for item in items if item not in set(other)]
     if not config.getoption("--slow"):
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
@@ -157,6 +195,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stack", choices=["embedded", "full"], default="embedded",
+        help="full: the tests of the data rooms on a real PostgreSQL and a real Redis, nothing else (make test-all)",
+    )  # fmt: skip
     parser.addoption("--slow", action="store_true", help="run the tests marked slow as well (make test-all)")
 
 

@@ -17,7 +17,8 @@ _numbers = itertools.count(1)
 def default_database(url: str) -> Iterator[None]:
     """Every thread that opens `default` inside the block opens this database. Its pool and connection close after."""
     before, connection = connections.settings["default"], connections["default"]
-    fresh = {**before, "OPTIONS": {}, "CONN_MAX_AGE": 0, **environ.Env.db_url_config(url)}
+    test = {**before["TEST"], "NAME": None}
+    fresh = {**before, "OPTIONS": {}, "CONN_MAX_AGE": 0, "TEST": test, **environ.Env.db_url_config(url)}
     connections.settings["default"] = fresh
     del connections["default"]
     try:

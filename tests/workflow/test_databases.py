@@ -8,7 +8,10 @@ import sys
 from datetime import timedelta
 
 import pytest
+from channels.layers import get_channel_layer
 from django.conf import settings
+from django.core.cache import caches
+from django.db import connection
 
 from tests.support.cast import the_role
 from tests.support.servers import ROOT, product_environment
@@ -88,6 +91,14 @@ def test_a_message_that_comes_four_times_at_once_is_one_row(postgres_db):
     results = together(*[lambda: jobs.receive("test.told", message_id="m-1", business_key="ticket:T1")] * 4)
     assert [one for one in results if isinstance(one, Exception)] == []
     assert InboundMessage.objects.filter(message_id="m-1").count() == 1
+
+
+def test_a_run_on_the_full_stack_rests_on_postgresql_and_redis(db, request):
+    """What --stack=full promises: otherwise a run that is green there would prove nothing."""
+    full = request.config.getoption("--stack") == "full"
+    assert connection.vendor == ("postgresql" if full else "sqlite")
+    assert type(caches["default"]).__name__ == ("RedisCache" if full else "LocMemCache")
+    assert type(get_channel_layer()).__name__ == ("RedisPubSubChannelLayer" if full else "InMemoryChannelLayer")
 
 
 SENDS = """
