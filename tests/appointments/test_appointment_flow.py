@@ -27,6 +27,7 @@ from web.jobs.models import InboundMessage
 from web.membership import services as membership
 from web.messaging.models import OutboundMessage, Template
 from web.payments.models import PaymentRequest, Refund
+from web.payments.services import provider_key
 from web.routing import services as routing
 from web.tickets import services as tickets
 from web.tickets.models import Ticket
@@ -473,7 +474,7 @@ class TestChanges:
         do(ticket, "R1_approve", cast.sue, refund_decision="approve", comment="同意")
         do(ticket, "R2_execute", cast.fay, refund_act="execute")
         [(key, refund)] = cast.ledger.refunds.items()
-        assert refund["amount_fen"] == FEE and Refund.objects.get().state == "executing"
+        assert refund["amount_fen"] == FEE and key == provider_key(Refund.objects.get())
         cast.ledger.finish_refund(key)
         cast.clock.forward(days=1)
         sweep()
@@ -580,7 +581,7 @@ class TestPeople:
         sweep()
         assert elements(ticket) == ["A1_form", "R1_reassign"]
         due = product_clock.now() + timedelta(hours=1)
-        [done] = workflow.reassign([task], cast.sue, assignee="1024", due_at=due)
+        [done] = workflow.reassign([task], cast.sue, assignee="1024", due_at=due, reason="absent")
         assert done["ok"]
         [task] = opened(ticket)
         assert (task.element, task.assignee, task.due_at) == ("A1_form", cast.ben, due)

@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 
+import environ
 import yaml
 from django.core.management import get_commands
 
@@ -41,7 +42,34 @@ def test_mounted_files_and_the_recipe_exist() -> None:
             source = volume.split(":")[0]
             assert source in COMPOSE["volumes"] or (ROOT / source).exists(), source
         if "build" in service:
-            assert (ROOT / service["build"]["dockerfile"]).exists()
+            assert (ROOT / service["build"]["context"] / service["build"]["dockerfile"]).exists()
+
+
+def test_the_whole_stack_comes_up_without_a_profile_and_the_rest_only_by_its_name() -> None:
+    """A service behind a profile is one nobody waits for: else `up` would fail or start it unasked."""
+    always = {name for name, service in SERVICES.items() if "profiles" not in service}
+    assert always == {"db", "redis", "prepare", "api", "live", "worker", "beat", "cti", "front"}
+    assert {name: service["profiles"] for name, service in SERVICES.items() if name not in always} == {
+        "oracle": ["oracle"],
+        "asterisk": ["asterisk"],
+    }
+    for name in always:
+        assert set(SERVICES[name].get("depends_on", {})) <= always, name
+
+
+def test_the_address_of_oracle_written_in_the_file_is_one_the_settings_understand() -> None:
+    found = re.search(r"DATABASE_URL=(oracle://\S+)", (ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    said = environ.Env.db_url_config(found[1].replace("<ORACLE_PASSWORD>", "secret"))
+    assert (said["ENGINE"], said["HOST"], said["PORT"], said["NAME"]) == (
+        "django.db.backends.oracle", "oracle", "1521", "FREEPDB1",
+    )  # fmt: skip
+    assert said["USER"] == SERVICES["oracle"]["environment"]["APP_USER"]
+
+
+def test_recipes_name_the_version_they_begin_with() -> None:
+    for recipe in (ROOT / "deploy").glob("*Dockerfile"):
+        bases = re.findall(r"^FROM (\S+)", recipe.read_text(encoding="utf-8"), re.MULTILINE)
+        assert bases and all(":" in base and not base.endswith(":latest") for base in bases), recipe.name
 
 
 def test_the_file_has_no_top_level_name_that_older_compose_refuses() -> None:

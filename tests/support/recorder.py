@@ -39,6 +39,13 @@ def _caller() -> str:
     return " < ".join(places) or os.environ.get("PYTEST_CURRENT_TEST", "").split(" ")[0]
 
 
+def unseen(rooms: set[str]) -> set[str]:
+    """Rooms of the product with tables of which none of these statements speaks."""
+    from django.apps import apps
+
+    return {model._meta.app_label for model in apps.get_models() if model.__module__.startswith("web.")} - rooms
+
+
 class Recorder:
     """A pytest plugin; `report` is [(place, statement, problem)] over all processes once the run has ended."""
 
@@ -46,6 +53,7 @@ class Recorder:
         self.config = config
         self.is_worker = hasattr(config, "workerinput")
         self.seen: set[str] = set()
+        self.rooms: set[str] = set()
         self.statements: list[Statement] = []
         self.compiled: list[tuple[str, str, str, str]] = []  # version, place, statement, problem
         self.problems: list[str] = []
@@ -65,6 +73,7 @@ class Recorder:
             if running is not None and statement not in self.seen and running.connection.vendor != "oracle":
                 self.seen.add(statement)
                 query = running.query.clone()
+                self.rooms.add(query.model._meta.app_label)
                 self.statements.append(Statement(query, getattr(running, "returning_fields", None), _caller()))
             return execute(cursor, statement, params)
 
@@ -111,12 +120,23 @@ class Recorder:
             found += oracle.refusals(text, version)
             self.problems += [f"{where} ({version}): {reason[:200]}: {text[:160]}" for reason in found]
         self.count = len({text for _, text in distinct})
+        if self._is_whole():
+            self.problems += [f"no statement of {room} was executed by any test" for room in sorted(unseen(self.rooms))]
+
+    def _is_whole(self) -> bool:
+        """Every test was asked for: then each room must have shown its statements."""
+        option = self.config.option
+        everything = self.config.args_source is pytest.Config.ArgsSource.TESTPATHS
+        return (
+            everything and option.stack == "embedded" and not (option.keyword or option.markexpr or option.collectonly)
+        )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self.compiled += self.compile()
         if self.is_worker:
             self.config.workeroutput["oracle"] = self.compiled
+            self.config.workeroutput["oracle_rooms"] = sorted(self.rooms)
             return
         self.judge()
         if self.problems and session.exitstatus == pytest.ExitCode.OK:
@@ -124,11 +144,13 @@ class Recorder:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
-        self.compiled += [tuple(entry) for entry in getattr(node, "workeroutput", {}).get("oracle", [])]
+        told = getattr(node, "workeroutput", {})
+        self.compiled += [tuple(entry) for entry in told.get("oracle", [])]
+        self.rooms |= set(told.get("oracle_rooms", []))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.count:
-            line = f"Oracle: {self.count} distinct statements of this run compiled for 19c and 23ai"
+            line = f"Oracle: {self.count} distinct statements of this run ({len(self.rooms)} rooms) compiled for 19c and 23ai"
             terminalreporter.write_line(f"{line}, {len(self.problems)} refused", red=bool(self.problems))
         for problem in self.problems[:40]:
             terminalreporter.write_line(f"  {problem}", red=True)

@@ -297,3 +297,69 @@ def product(data: Path, *, demo: bool = True, **environment: str) -> Iterator[Pr
         yield running.start()
     finally:
         running.stop()
+
+
+@dataclass
+class FullStack:
+    """The processes of docker-compose.yml by their service's name, on one PostgreSQL and one Redis."""
+
+    data: Path
+    env: dict[str, str]
+    api: int
+    live: int
+    processes: dict[str, subprocess.Popen]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.api}"
+
+    @property
+    def live_url(self) -> str:
+        return f"http://127.0.0.1:{self.live}"
+
+    def logs(self) -> str:
+        return "\n".join(f"{file.name}: {file.read_text(errors='replace')[-1500:]}" for file in self.data.glob("*.log"))
+
+
+@contextmanager
+def full_stack(data: Path, database: Server, broker: Server, name: str, **more: str) -> Iterator[FullStack]:
+    """Everything of docker-compose.yml but nginx, with demo people and all flows, on a database and a Redis number of its own."""
+    import psycopg
+
+    numbers = {"full": 5, "journey": 6}
+    with psycopg.connect(database.url.replace("postgres://", "postgresql://"), autocommit=True) as link:
+        link.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+    env = product_environment(
+        data,
+        DATABASE_URL=database.url.removesuffix("/zuoxi") + f"/{name}",
+        REDIS_URL=broker.url.removesuffix("/0") + f"/{numbers[name]}",
+        SCENARIO="",
+        LOG_LEVEL="WARNING",
+        ZUOXI_CLOCK=str(data / "clock"),
+        **more,
+    )
+    manage("migrate", "-v", "0", env=env, timeout=240)
+    manage("build_areas", "--if-missing", env=env)
+    manage("demo", env=env)
+    manage("flows", "deploy", env=env)
+    api, live, programs = free_port(), free_port(), Path(sys.executable).parent
+    celery = [f"{programs}/celery", "-A", "web.config"]
+    commands = {
+        "api": [f"{programs}/granian", "--interface", "wsgi", "--port", str(api), "--workers", "1", "--blocking-threads", "4",
+                "web.config.wsgi:application"],
+        "live": [f"{programs}/uvicorn", "web.config.asgi:application", "--port", str(live), "--lifespan", "off"],
+        "worker": [*celery, "worker", "-P", "threads", "-c", "2", "-l", "WARNING"],
+        "beat": [*celery, "beat", "-l", "WARNING"],
+        "cti": [sys.executable, "manage.py", "run_cti"],
+    }  # fmt: skip
+    processes: dict[str, subprocess.Popen] = {}
+    try:
+        for service, command in commands.items():
+            with (data / f"{service}.log").open("wb") as log:
+                processes[service] = subprocess.Popen(
+                    command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
+        yield FullStack(data, env, api, live, processes)
+    finally:
+        for process in processes.values():
+            stop(process)

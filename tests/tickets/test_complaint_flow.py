@@ -226,7 +226,7 @@ class TestGoingBack:
         assert elements(ticket) == ["C3_handle", "R1_reassign"]
         assert UserTask.objects.get(pk=task.pk).overdue_at is not None
         assert opened(ticket, "R1_reassign")[0].about_id == task.pk
-        [done] = workflow.reassign([task], cast.sue, assignee="1072", due_at=task.due_at + timedelta(days=1))
+        [done] = workflow.reassign([task], cast.sue, assignee="1072", due_at=task.due_at + timedelta(days=1), reason="absent")
         assert done["ok"]
         [task] = opened(ticket)
         assert (task.element, task.assignee) == ("C3_handle", cast.carl)
@@ -259,7 +259,7 @@ class TestSeveralDepartments:
         assert {task.about_id for task in supervising} == {task.pk for task in mine.values()}
         assert UserTask.objects.filter(pk__in=[t.pk for t in mine.values()], overdue_at=None).count() == 0
         later = mine["C3_handle:1"].due_at + timedelta(days=1)
-        [done] = workflow.reassign([mine["C3_handle:2"]], cast.sue, group=f"pharmacy-{DONGHU}", due_at=later)
+        [done] = workflow.reassign([mine["C3_handle:2"]], cast.sue, group=f"pharmacy-{DONGHU}", due_at=later, reason="skill")
         assert done["ok"]
         tasks = {task.reference: task for task in opened(ticket, "C3_handle")}
         assert tasks["C3_handle:1"].pk == mine["C3_handle:1"].pk
@@ -280,7 +280,7 @@ class TestPeople:
         assert task.assignee is None
         with pytest.raises(NotAllowed):
             workflow.claim(task, cast.cora)
-        [refused] = workflow.reassign([task], cast.sue, assignee="1071")
+        [refused] = workflow.reassign([task], cast.sue, assignee="1071", reason="skill")
         assert (refused["ok"], refused["code"]) == (False, CannotTake.code)
         do(ticket, "C3_handle", cast.carl, **DONE)
 
