@@ -426,6 +426,28 @@ class TestWaiting:
         assert elements(first) == [] and elements(second) == ["A8_offer"]
         the_sums_agree()
 
+    def test_who_wants_to_leave_the_line_and_stays_keeps_his_place_in_it(self, cast):
+        cast.centre.schedule(per_hour=1, hours=(10, 11))
+        cast.centre.fill("li", 10)
+        ticket = queued(cast)
+        waiting = Waiting.objects.get(appointment=row(ticket))
+        says(cast, ticket, "cancel", reason="time")
+        do(ticket, "A11_cancel", cast.anna, decision="keep")
+        assert Waiting.objects.get(appointment=row(ticket)) == waiting and row(ticket).state == "waiting"
+        cast.clock.forward(minutes=1)
+        says(cast, ticket, "cancel", reason="time")
+        do(ticket, "A11_cancel", cast.anna, decision="cancel", cancel_reason="time", refund_wish="yes")
+        reached(ticket)
+        assert (fresh(ticket).outcome, row(ticket).state) == ("cancelled", "cancelled")
+        assert Waiting.objects.get(pk=waiting.pk).state == "left"
+
+    def test_cancelled_before_anything_was_said_nobody_is_written_to(self, cast):
+        ticket = want(cast)
+        jobs.receive("appointment.cancel", message_id="c-1", business_key=ticket.key, payload={"by": "", "reason": "x"})
+        sweep()
+        do(ticket, "A11_cancel", cast.anna, decision="cancel", cancel_reason="other", refund_wish="yes")
+        assert fresh(ticket).outcome == "cancelled" and sent(ticket) == []
+
     @pytest.mark.req("W-74")
     def test_who_waited_in_vain_is_told_two_hours_before_the_day_begins(self, cast):
         cast.centre.schedule(per_hour=1, hours=(10, 11))
