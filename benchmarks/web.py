@@ -1,4 +1,4 @@
-"""What a command costs beside the bare SQL it consists of."""
+"""What a command costs beside the bare SQL it consists of, a list beside the naive one, a caller's number among many."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from benchmarks import figure
+from benchmarks import _on_postgres, figure
 
 COMMANDS = 80
 
@@ -85,3 +85,33 @@ def complete_task_vs_bare() -> float:
     if ProcessInstance.objects.exclude(status=ProcessInstance.COMPLETED).exists():
         raise RuntimeError("a consultation did not end: other work was measured than meant")
     return round(median(mine) / median(bare), 2)
+
+
+@figure(
+    "web.inbox_vs_naive",
+    unit="ratio; *_per_core_s: requests a second of one core",
+    better="higher",
+    must=2.0,
+    aim=3.0,
+    method="GET of an agent's 20 tasks (60 of his among 4,060; tickets, customers, candidates) through the whole WSGI application with a "
+    "session, on PostgreSQL, no server around it: CPU time of the process per request, 21 interleaved rounds of 12, medians; naive CPU / "
+    "our CPU. The peer is a ModelViewSet with nested ModelSerializers and pages by number on the same site, the same 20 rows and columns, "
+    "without the names of candidates and the box counts ours adds; `joined` = the same peer with select_related and prefetch_related. "
+    "PostgreSQL's own CPU is not counted",
+)
+def inbox_vs_naive() -> dict[str, float]:
+    return _on_postgres.measured("inbox")
+
+
+@figure(
+    "web.number_lookup_ms_p95",
+    unit="ms",
+    better="lower",
+    must=20.0,
+    method="customers.find_by_number and the card of each one found, 200,000 customers with sealed names and numbers on PostgreSQL, 3,000 "
+    "random numbers of which every tenth is unknown, wall time of each in one thread, 95th percentile; `visible` = the pop's own question, "
+    "only among the customers the agent may see (100 agents own 2,000 each); `cpu` = the same in CPU time of the process, which neighbours on "
+    "the machine do not stretch",
+)
+def number_lookup_ms_p95() -> dict[str, float]:
+    return _on_postgres.measured("lookup")

@@ -233,9 +233,12 @@ def switch_off(user: User, *, actor: User | None = None) -> None:
 def candidate_keys(user: User) -> set[str]:
     """How tasks may name this user: `user:`, `role:`, `group:` of his groups and those above, `leader:` of what he leads."""
     keys = {f"user:{user.number}"} | {f"role:{role}" for role in roles_of(user)}
-    for path in user.memberships.values_list("group__path", flat=True):
+    led = []
+    for path, leads, deputy in user.memberships.values_list("group__path", "leads", "deputy"):
         keys |= {f"group:{key}" for key in path.strip("/").split("/")}
-    return keys | {f"leader:{group.key}" for group in groups_led(user)}
+        led += [path] if leads or deputy else []
+    below = Group.objects.filter(_below(led)).values_list("key", flat=True) if led else ()
+    return keys | {f"leader:{key}" for key in below}
 
 
 def candidates(keys: Iterable[str]) -> list[User]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Func, IntegerField, Min, OuterRef, Q, QuerySet, Subquery
 
 from web.accounts import services as accounts
 from web.accounts.models import Group, Membership, Role, User
@@ -59,11 +59,12 @@ def tasks_for(user: User, box: str) -> QuerySet[UserTask]:
 
 
 def counts(user: User) -> dict[str, int]:
-    """How many tasks each box holds; `done` counts those of the last 24 hours."""
-    since = clock.now() - DAY
+    """How many tasks each box holds, in one query; `done` counts those of the last 24 hours."""
     found = {box: tasks_for(user, box) for box in BOXES}
-    found["done"] = found["done"].filter(ended_at__gte=since)
-    return {box: tasks.count() for box, tasks in found.items()}
+    found["done"] = found["done"].filter(ended_at__gte=clock.now() - DAY)
+    number = Func("pk", function="COUNT", output_field=IntegerField())  # no Count: that would group by the task
+    held = {box: Subquery(tasks.order_by().annotate(n=number).values("n")) for box, tasks in found.items()}
+    return User.objects.filter(pk=user.pk).values(**held).get()
 
 
 def page(
