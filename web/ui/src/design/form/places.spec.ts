@@ -99,6 +99,12 @@ describe('clinic, doctor, day and hour', () => {
     await flushPromises()
     expect(form.values()).toMatchObject({ clinic: 'haizhu', department: 'gyn', doctor: 'wang', date: '2026-11-27', hour: 10 })
   })
+
+  it('shows no suggestion as taken while the form still holds the wish that was full', async () => {
+    const schema: JsonSchema = { ...booking, properties: { suggestion: { type: 'string', title: '可约号源', 'x-ui': { widget: 'suggestion', fills: ['clinic', 'department', 'doctor', 'date', 'hour'] } }, ...booking.properties } }
+    const form = await shown(schema, { clinic: 'haizhu', doctor: 'wang', date: '2026-11-26', hour: 9 })
+    expect(form.picker().findComponent({ name: 'ElSelect' }).props('modelValue')).toBeUndefined()
+  })
 })
 
 describe('lines of an order', () => {
