@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import socket
 import threading
 import time
@@ -51,12 +52,13 @@ class Ledger:
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.now, self.lock, self.numbers = now, threading.RLock(), count(1)
+        self.run = secrets.token_hex(3)  # started again over kept data it must not use the ids of its former life again
         self.requests: dict[str, dict[str, Any]] = {}
         self.charges: list[dict[str, Any]] = []
         self.refunds: dict[str, dict[str, Any]] = {}
 
     def _id(self, kind: str) -> str:
-        return f"{kind}-{next(self.numbers)}"
+        return f"{kind}-{self.run}-{next(self.numbers)}"
 
     def ask(self, key: str, amount_fen: int, *, deadline: str | None = None, way: str = "link") -> dict[str, Any]:
         with self.lock:

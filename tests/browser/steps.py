@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.browser.cast import Person, within
+from tests.browser.cast import Person, ring, within
 from tests.support.servers import Product
 
 RING = "telephony/demo/calls"
@@ -22,6 +22,19 @@ def plays(product: Product, scenario: str) -> None:
         f"{product.url}/api/telephony/demo/scenario", json.dumps({"name": scenario}).encode(), headers
     )
     urllib.request.urlopen(request, timeout=10).close()
+
+
+def answers_a_known_caller(agent: Person) -> None:
+    """A customer rings and is answered; of a family that shares the number the first is meant."""
+    ring(agent.product, "known")
+    agent.is_in("ring")
+    expect(agent.sees("customer-card")).to_be_visible()
+    if agent.sees("candidates").count():
+        agent.tabs_to("[data-testid=candidates] button")
+        agent.presses("Enter")
+    expect(agent.sees("customer-name")).to_contain_text("*")
+    agent.presses("F2")
+    agent.is_in("talk")
 
 
 def row_of(person: Person, box: str, ticket: str) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from integrations.errors import AdapterError
-from integrations.fakes.payment_provider import MODES, Provider, Refused
+from integrations.fakes.payment_provider import MODES, Ledger, Provider, Refused
 from integrations.registry import open_port
 from integrations.signing import HEADER, TIMESTAMP, is_genuine
 
@@ -125,12 +125,23 @@ def test_a_reset_after_accepting_leaves_doubt_and_asking_by_key_settles_it(provi
     with pytest.raises(AdapterError) as refused:
         ask(port)
     assert refused.value.in_doubt and not refused.value.permanent
-    assert (port.query("k-1").state, port.query("k-1").link) == ("open", f"{provider.url}/pay/pay-1")
+    assert (port.query("k-1").state, port.query("k-1").link) == (
+        "open",
+        f"{provider.url}/pay/{provider.ledger.requests['k-1']['id']}",
+    )
     assert port.query("k-2").state == "unknown"
     assert len(provider.ledger.requests) == 1
 
 
 @pytest.mark.req("X-14")
+def test_a_provider_started_again_over_kept_data_gives_no_id_twice():
+    first, second = Ledger(), Ledger()
+    for ledger in (first, second):
+        ledger.ask("k-1", 100)
+        ledger.pay("k-1")
+    assert first.charges[0]["id"] != second.charges[0]["id"] and first.query("k-1")["id"] != second.query("k-1")["id"]
+
+
 def test_a_provider_that_is_down_may_be_tried_again_and_one_that_refuses_may_not(provider, port):
     provider.behave("down")
     with pytest.raises(AdapterError) as again:

@@ -286,7 +286,7 @@ def product(data: Path, *, demo: bool = True, **environment: str) -> Iterator[Pr
     """A fresh installation: migrated, demo people, flows deployed, running. Quiet unless SCENARIO is given."""
     port = free_port()
     more = {"HOST": "127.0.0.1", "PORT": str(port), "SCENARIO": "", "LOG_LEVEL": "WARNING"}
-    more |= {"ZUOXI_CLOCK": str(data / "clock"), **environment}
+    more |= {"PAYMENT_DEMO_PAYS": "4", "ZUOXI_CLOCK": str(data / "clock"), **environment}
     env = product_environment(data, **more)
     install(env)
     if demo:

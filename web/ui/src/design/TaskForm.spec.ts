@@ -48,6 +48,10 @@ async function shown(facts: Partial<FormTask> = {}) {
 }
 
 describe('the form of a task', () => {
+  it('names its ticket once', async () => {
+    for (const title of ['登记', '登记 T1']) expect((await shown({ title })).wrapper.find('[data-testid=schema-form]').attributes('aria-label')).toBe('登记 T1')
+  })
+
   it('marks what is missing and sends nothing', async () => {
     const { wrapper, complete } = await shown()
     expect(await complete()).toBeNull()

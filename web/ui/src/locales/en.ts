@@ -54,6 +54,10 @@ export default {
     },
   },
   task: { completed: 'Done: {title}', undone: 'Undone, the task is open again' },
+  message: {
+    consult_answered: 'Answer to a question', pay_link: 'Payment link', pay_reminder: 'Payment reminder', payment_received: 'Payment received', refund_done: 'Refund done', complaint_accepted: 'Complaint accepted', complaint_closed: 'Complaint closed', appointment_booked: 'Booked',
+    appointment_moved: 'Booking moved', appointment_reminder: 'Visit reminder', appointment_cancelled: 'Booking cancelled', waiting_offered: 'Place offered', waiting_expired: 'Waiting expired', clinic_location: 'Way to the clinic', order_ready: 'Order ready', medication_reminder: 'Medication reminder',
+  },
   diagram: { label: 'Flow diagram', now: 'Current', left: '{time} left', over: '{time} over', incidents: '{n} incidents', loading: 'Loading the diagram', failed: 'The diagram could not be loaded', fit: 'Fit', zoomIn: 'Zoom in', zoomOut: 'Zoom out' },
   errors: {
     unknown: 'Not done ({code})', unexpected: 'The page failed; it was noted', offline: 'No connection to the server; your typing is kept', server_error: 'The server failed, try again later', someone: 'Somebody else',

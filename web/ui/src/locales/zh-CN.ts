@@ -54,6 +54,10 @@ export default {
     },
   },
   task: { completed: '已完成: {title}', undone: '已撤销, 任务回到待办' },
+  message: {
+    consult_answered: '咨询答复', pay_link: '付款链接', pay_reminder: '付款提醒', payment_received: '付款收到', refund_done: '退款完成', complaint_accepted: '投诉受理', complaint_closed: '投诉办结', appointment_booked: '预约成功',
+    appointment_moved: '改约成功', appointment_reminder: '就诊提醒', appointment_cancelled: '预约取消', waiting_offered: '候补有号', waiting_expired: '候补到期', clinic_location: '位置指引', order_ready: '订单备好', medication_reminder: '服药提醒',
+  },
   diagram: { label: '流程图', now: '当前', left: '剩 {time}', over: '超时 {time}', incidents: '异常 {n}', loading: '流程图加载中', failed: '流程图没有取到', fit: '适应窗口', zoomIn: '放大', zoomOut: '缩小' },
   errors: {
     unknown: '没有做成 ({code})', unexpected: '程序出错, 已记录', offline: '没有连上服务器, 输入已保存', server_error: '服务器出错, 稍后重试', someone: '别人',

@@ -27,7 +27,7 @@ beforeEach(() => {
   free = [row(10, 2), row(11, 0)]
   vi.stubGlobal('fetch', async (url: string) => {
     asked.push(url.replace(/^.*\/api/, '/api'))
-    const answer = url.includes('/free') || url.includes('/suggestions') ? free : []
+    const answer = url.includes('/free') || url.includes('/suggestions') ? free : url.includes('/doctors') ? [{ key: 'wang', name: '王晨', name_en: 'Wang Chen', title: '主任医师' }] : []
     return new Response(JSON.stringify(answer), { status: 200 })
   })
 })
@@ -54,6 +54,11 @@ describe('clinic, doctor, day and hour', () => {
     expect(outdated(booking, ['clinic']).sort()).toEqual(['date', 'department', 'doctor', 'hour'])
     expect(outdated(booking, ['doctor']).sort()).toEqual(['date', 'hour'])
     expect(outdated(booking, ['remark'])).toEqual([])
+  })
+
+  it('calls a doctor by the name, the title beside it', async () => {
+    const form = await shown(booking, { clinic: 'haizhu', doctor: 'wang' })
+    expect(form.wrapper.find('[data-field=doctor]').text()).toContain('王晨 · 主任医师')
   })
 
   it('takes day and hour in one choice, also a full one', async () => {
@@ -93,6 +98,12 @@ describe('clinic, doctor, day and hour', () => {
     form.choose('2026-11-27|10|wang|haizhu')
     await flushPromises()
     expect(form.values()).toMatchObject({ clinic: 'haizhu', department: 'gyn', doctor: 'wang', date: '2026-11-27', hour: 10 })
+  })
+
+  it('shows no suggestion as taken while the form still holds the wish that was full', async () => {
+    const schema: JsonSchema = { ...booking, properties: { suggestion: { type: 'string', title: '可约号源', 'x-ui': { widget: 'suggestion', fills: ['clinic', 'department', 'doctor', 'date', 'hour'] } }, ...booking.properties } }
+    const form = await shown(schema, { clinic: 'haizhu', doctor: 'wang', date: '2026-11-26', hour: 9 })
+    expect(form.picker().findComponent({ name: 'ElSelect' }).props('modelValue')).toBeUndefined()
   })
 })
 

@@ -19,9 +19,11 @@ export function useChoices(from: () => Source, say: (text: Bilingual | string) =
 
   const labelOf = (row: Row): string => {
     const source = from()
-    const own = row[source.label ?? ''] ?? row.title ?? row.name ?? row.label ?? row.key ?? row.number
+    const own = row[source.label ?? ''] ?? row.name ?? row.title ?? row.label ?? row.key ?? row.number
     const words = say(row.name_en !== undefined && own === row.name ? { zh: String(row.name), en: String(row.name_en ?? row.name) } : (own as Bilingual | string)) + more(row)
-    return row.number !== undefined && row.name !== undefined ? `${String(row.number)} ${words}` : words
+    if (row.name === undefined) return words
+    if (row.number !== undefined) return `${String(row.number)} ${words}`
+    return typeof row.title === 'string' ? `${words} · ${row.title}` : words // a doctor's
   }
   const toChoice = (row: Row): Choice => ({ value: row[from().value ?? ''] ?? row.key ?? row.number ?? row.id ?? row.value, label: labelOf(row) })
 
