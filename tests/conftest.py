@@ -48,6 +48,14 @@ def _answers_as_described() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def no_flow_of_another_test() -> None:
+    """Parsed flows are kept by the id of their version, and a test that is rolled back gives its ids to the next one."""
+    from web.workflow.services.publishing import forget_parsed
+
+    forget_parsed()
+
+
 # --- real servers ----------------------------------------------------------------------------------------------
 def folder_of_server() -> tempfile.TemporaryDirectory:
     """Not among pytest's folders: those belong to root alone, and any other run that begins on this machine closes them again."""

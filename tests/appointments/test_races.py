@@ -58,6 +58,7 @@ def held(case: Case, **wish) -> str:
         return case.hold(**wish)["outcome"]
 
 
+@pytest.mark.slow
 @pytest.mark.req("W-65", "W-69")
 def test_of_a_thousand_who_want_a_hundred_places_a_hundred_have_one_each(centre: Centre):
     """0 double, 0 lost."""

@@ -80,7 +80,7 @@ class Person:
         self.page.wait_for_timeout(ms)
         self.page.keyboard.up(key)
 
-    def tabs_to(self, what: str, *, back: bool = False, steps: int = 80) -> None:
+    def tabs_to(self, what: str, *, back: bool = False, steps: int = 200) -> None:
         """Press Tab until the control is focused; `what` is a test id or a CSS selector. Fails when the keyboard does not get there."""
         selector = what if what[0] in ".[#" else f"[data-testid='{what}']"
         for _ in range(steps):

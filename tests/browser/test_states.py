@@ -43,6 +43,7 @@ def fits(person, path: str) -> None:
     person.needs_no_sideways_scroll()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "pages"), [("1023", AGENTS), ("1011", SUPERVISORS)])
 def test_every_page_fits_the_smallest_screen_in_both_languages(cast: Cast, number: str, pages: tuple[str, ...]) -> None:
     person = cast.person(number).opened_session().goes_to("/me")
